@@ -1,0 +1,209 @@
+"""The card: an image, an environment, and the power that brings them to life.
+
+The composition root: here the COS meets its applications. A `Card` is bytes plus an `Env`;
+`power_on` gives an `Activation`, which owns all RAM and answers APDUs; cutting the power is
+dropping it. Same image, seed, clock and APDUs give the same answers and the same bytes.
+"""
+
+from typing import Literal, NamedTuple, Self
+
+from sscard.apps.pse import PSE_APPLET
+from sscard.apps.ssse import SSSE_APPLET
+from sscard.cos.domain import CM, PSE, SSSE
+from sscard.cos.eeprom import Eeprom
+from sscard.cos.format import ChipSpec, format_image
+from sscard.cos.kernel import Kernel
+from sscard.cos.manager import CARD_MANAGER
+from sscard.cos.trace import Listener, PoweredOn
+from sscard.cos.volume import Volume, read_superblock
+from sscard.cos.wiring import Wiring
+from sscard.env import Env
+from sscard.errors import ActivationError, PowerLoss
+from sscard.iso.atr import Atr, AtrProfile
+
+__all__ = ["Activation", "Card", "ChipSpec", "Link", "Snapshot"]
+
+Link = Literal["apdu", "t0"]
+"""How answers are shaped: at once, or as a T=0 contact card does (61xx, 6Cxx)."""
+
+_APPLETS = {CM: CARD_MANAGER, SSSE: SSSE_APPLET, PSE: PSE_APPLET}
+_NO_ATR = bytes((0x3B, 0x00))
+"""What a card answers whose ATR page is damaged: a valid ATR that says nothing."""
+_LEAST_HISTORY = 8
+
+
+class Snapshot(NamedTuple):
+    """A card at rest: the image and the environment, and what was mounted from them."""
+
+    image: bytes
+    env: Env
+    volume: Volume | None
+
+    def fork(self) -> "Card":
+        """Return a new card that continues from here on its own."""
+        return Card._from_parts(self.image, self.env.copy(), self.volume)
+
+
+class Card:
+    """One card. At most one activation is alive at a time."""
+
+    __slots__ = ("_activation", "_listeners", "_volume", "eeprom", "env")
+
+    def __init__(self, image: bytes, env: Env | None = None) -> None:
+        """Take an image as a card; raises ImageError when it is none."""
+        read_superblock(image)
+        self._set_up(image, Env() if env is None else env, None)
+
+    @classmethod
+    def from_image(cls, image: bytes, env: Env | None = None) -> Self:
+        """Return the card of an image, with a fresh environment unless one is given."""
+        return cls(image, env)
+
+    @classmethod
+    def blank(cls, chip: ChipSpec | None = None, *, env: Env | None = None) -> Self:
+        """Return a formatted chip straight from the maker: a transport key and nothing else."""
+        return cls(format_image(chip or ChipSpec()), env)
+
+    @classmethod
+    def _from_parts(cls, memory: bytes | bytearray, env: Env, volume: Volume | None) -> Self:
+        card = cls.__new__(cls)
+        card._set_up(memory, env, volume)
+        return card
+
+    def _set_up(self, memory: bytes | bytearray, env: Env, volume: Volume | None) -> None:
+        self.env = env
+        self.eeprom = Eeprom(memory, env)
+        self._volume = None if volume is None else volume.twin(self.eeprom)
+        self._activation: Activation | None = None
+        self._listeners: list[Listener] = []
+
+    @property
+    def image(self) -> bytes:
+        """The EEPROM's bytes as they are now."""
+        return bytes(self.eeprom.memory)
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset the card gives (cos 1.6)."""
+        return _answer_to_reset(self._mounted())
+
+    def power_on(self, link: Link = "apdu") -> "Activation":
+        """Power the card and return its activation; the previous one ends.
+
+        `link` "apdu" answers at once, "t0" shapes answers as a contact card does (cos 1.6).
+        Recovery of a torn transaction runs here (cos 1.4).
+        """
+        if link not in ("apdu", "t0"):
+            raise ActivationError(f"a link is 'apdu' or 't0', not {link!r}")
+        self._end_activation()
+        if self.eeprom.dead:
+            self.eeprom.power_restored()
+        return Activation(self, self._boot(link), link)
+
+    def _boot(self, link: Link) -> Kernel:
+        self.env.power_ons += 1
+        volume = self._mounted()
+        wiring = Wiring(volume, self.env, _APPLETS)
+        kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")
+        for listener in self._listeners:
+            listener(PoweredOn(_answer_to_reset(volume)))
+        return kernel
+
+    def _mounted(self) -> Volume:
+        if self._volume is None or self._volume.generation != self.eeprom.generation:
+            self._volume = Volume(self.eeprom)
+        return self._volume
+
+    def _end_activation(self) -> None:
+        if self._activation is not None:
+            self._activation.power_off()
+
+    # --- copies ---------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Return the card as it is now: image and environment, the running session not."""
+        volume = self._carried()
+        kept = None if volume is None else volume.twin(self.eeprom)
+        return Snapshot(self.image, self.env.copy(), kept)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become what the snapshot was; the running activation ends."""
+        self._end_activation()
+        self.env = self.eeprom.env = snapshot.env.copy()
+        self.eeprom.load(snapshot.image)
+        self._volume = None if snapshot.volume is None else snapshot.volume.twin(self.eeprom)
+
+    def fork(self) -> "Card":
+        """Return an independent card in the same state."""
+        return Card._from_parts(self.eeprom.memory, self.env.copy(), self._carried())
+
+    def _carried(self) -> Volume | None:
+        volume = self._volume
+        if volume is None or volume.generation != self.eeprom.generation:
+            return None
+        return volume
+
+    # --- tracing --------------------------------------------------------------------------
+
+    def trace(self, listener: Listener) -> None:
+        """Have `listener` called with every event of this card from now on."""
+        self._listeners.append(listener)
+
+    def untrace(self, listener: Listener) -> None:
+        """Stop calling a listener."""
+        self._listeners.remove(listener)
+
+    def __repr__(self) -> str:
+        return f"<Card {len(self.eeprom.memory)} bytes, powered on {self.env.power_ons} times>"
+
+
+class Activation:
+    """A powered card. Everything volatile lives here and dies with it."""
+
+    __slots__ = ("_card", "_kernel", "_link", "atr")
+
+    def __init__(self, card: Card, kernel: Kernel, link: Link) -> None:
+        self._card = card
+        self._kernel: Kernel | None = kernel
+        self._link = link
+        self.atr = _answer_to_reset(card._mounted())
+        card._activation = self
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Answer a command APDU: data and status word, at least two bytes.
+
+        Raises ActivationError when the power is gone, PowerLoss when it goes in mid-command.
+        """
+        kernel = self._kernel
+        if kernel is None:
+            raise ActivationError("this activation has ended: call card.power_on() again")
+        try:
+            return kernel.transmit(apdu)
+        except PowerLoss:
+            self._kernel = None
+            raise
+
+    def reset(self) -> bytes:
+        """Reset the card warmly: all RAM is lost, the power is not. Return the ATR."""
+        if self._kernel is None:
+            raise ActivationError("this activation has ended: call card.power_on() again")
+        self._kernel = self._card._boot(self._link)
+        return self.atr
+
+    def power_off(self) -> None:
+        """Cut the power; the activation has ended."""
+        self._kernel = None
+
+    @property
+    def kernel(self) -> Kernel:
+        """The running kernel, for those who look inside: tests and the inspector."""
+        if self._kernel is None:
+            raise ActivationError("this activation has ended: call card.power_on() again")
+        return self._kernel
+
+
+def _answer_to_reset(volume: Volume) -> bytes:
+    page = volume.atr
+    if page is None or len(page.historical) < _LEAST_HISTORY:
+        return _NO_ATR
+    return bytes(Atr.build(AtrProfile[page.profile.name], page.historical))

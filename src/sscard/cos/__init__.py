@@ -1,0 +1,1 @@
+"""The card operating system: EEPROM, journal, files, domains, firewall, kernel (cos)."""

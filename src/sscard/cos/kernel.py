@@ -1,0 +1,205 @@
+"""The kernel: power state, current domain, the order of checks, one transaction a command.
+
+It owns what cos 3.1 gives it and nothing else; what a command does is its handler's business,
+what an environment answers differently its applet's. RAM of one activation: a kernel dies
+with the power. Source: cos 3, 5.3; architecture section 4.
+"""
+
+from collections.abc import Sequence
+
+from sscard.cos.commands import Le, Row, Survives, check_form
+from sscard.cos.domain import Domain
+from sscard.cos.eeprom import WriteFailure
+from sscard.cos.journal import FirewallViolation
+from sscard.cos.refusal import Refusal, Reply
+from sscard.cos.selection import Selector
+from sscard.cos.trace import Alarm, Exchanged, Listener
+from sscard.cos.volume import Volume
+from sscard.cos.wiring import Wiring
+from sscard.env import Env
+from sscard.iso.apdu import Command, MalformedApdu
+from sscard.iso.sw import SW
+
+__all__ = ["Kernel"]
+
+_OK = bytes(SW.OK)
+_WRONG_LENGTH = bytes(SW.WRONG_LENGTH)
+_INTERNAL_FAULT = bytes(SW.INTERNAL_FAULT)
+_SELECT, _GET_RESPONSE, _GET_CHALLENGE = 0xA4, 0xC0, 0x84
+
+
+class Kernel:
+    """One activation's kernel.
+
+    Shapes: `t0` shapes answers as a T=0 contact card does (61xx, 6Cxx, GET RESPONSE);
+    otherwise data and status word come at once. `transmit` never raises but for PowerLoss
+    and bugs.
+    """
+
+    def __init__(
+        self, volume: Volume, env: Env, wiring: Wiring, listeners: Sequence[Listener], *, t0: bool
+    ) -> None:
+        self._volume = volume
+        self._env = env
+        self._wiring = wiring
+        self._listeners = listeners
+        self._t0 = t0
+        self.domains = wiring.domains
+        self.current: Domain | None = self.domains[0]
+        self._selector = Selector(self.domains, volume)
+        self._pending = b""
+        self._mute = False
+        self._refusal: Refusal | None = None
+
+    def transmit(self, raw: bytes) -> bytes:
+        """Answer one command APDU: data and status word, at least two bytes."""
+        if self._listeners:
+            return self._watched(raw)
+        return self._answer(raw)
+
+    def _answer(self, raw: bytes) -> bytes:
+        try:
+            command = Command.parse(raw)
+        except MalformedApdu:
+            if len(raw) >= 4:
+                self._pending = b""
+            return _WRONG_LENGTH if not self._mute or len(raw) < 4 else _INTERNAL_FAULT
+        if self._mute:
+            return _INTERNAL_FAULT
+        domain = self.current
+        try:
+            return self._execute(domain, command)
+        except Refusal as refusal:
+            self._drop(domain)
+            self._refusal = refusal
+            return bytes(refusal.sw)
+        except WriteFailure as failure:
+            self._drop(domain)
+            self._refusal = Refusal(
+                SW.MEMORY_FAILURE, f"page {failure.page} cannot be written", "cos 1.2"
+            )
+            return bytes(SW.MEMORY_FAILURE)
+        except FirewallViolation as violation:
+            self._drop(domain)
+            self._mute = True
+            for listener in self._listeners:
+                listener(Alarm(str(violation)))
+            self._refusal = Refusal(SW.INTERNAL_FAULT, str(violation), "cos 1.4")
+            return _INTERNAL_FAULT
+
+    def _execute(self, domain: Domain | None, command: Command) -> bytes:
+        """Run the checks of cos 5.3 in their order, then the handler, then commit."""
+        ins = command.ins
+        if ins == _GET_RESPONSE and not command.cla:
+            return self._get_response(domain, command)
+        self._pending = b""
+        if ins == _SELECT and not command.cla:
+            selected = self._selector.select(domain, command)
+            self.current = self._selector.current
+            return self._shape(command, selected.data, selected.sw, Le.IGNORED)
+        if domain is None:
+            raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
+        session = domain.session
+        challenges = session.challenges
+        try:
+            row = domain.applet.table.get(command.cla << 8 | ins)
+            if row is None:
+                raise domain.applet.table.unknown(command.cla, ins, domain.applet.channel)
+            check_form(row, command)
+            if session.restriction is not None:
+                domain.gate(row)
+            if session.directory is None and Survives.BLANK not in row.survives:
+                raise Refusal(SW.NOT_SUPPORTED, "the card has no MF", "ssse-lb002 3.11")
+            reply = self._run(domain, row, command)
+        finally:
+            if (
+                challenges
+                and session.challenges is challenges
+                and not domain.applet.challenge_lasts
+            ):
+                session.challenges = ()
+        if isinstance(reply, Reply):
+            return self._shape(command, reply.data, reply.sw, row.le, domain)
+        return self._shape(command, reply, SW.OK, row.le, domain)
+
+    def _run(self, domain: Domain, row: Row, command: Command) -> bytes | Reply:
+        dispatch = domain.applet.dispatch
+        reply = row.handler(domain, command) if dispatch is None else dispatch(domain, row, command)
+        domain.commit()
+        if domain.rewiring_due:
+            domain.rewiring_due = False
+            self._wiring.rewire()
+        return reply
+
+    def _drop(self, domain: Domain | None) -> None:
+        """Undo what a refused command had begun."""
+        if domain is not None:
+            domain.discard()
+            if domain.code == 0:
+                self._wiring.narrow(domain)
+
+    # --- answers ------------------------------------------------------------------------
+
+    def _shape(
+        self, command: Command, data: bytes, sw: SW, le: Le, domain: Domain | None = None
+    ) -> bytes:
+        """Put the answer into the form the link and Le ask for (cos 1.6; pse-pboc 2.1)."""
+        if not data:
+            return _OK if sw == SW.OK else bytes(sw)
+        if command.data:
+            if self._t0:
+                self._pending = data
+                return bytes(SW.more(min(len(data), 256)) if sw == SW.OK else sw)
+            return data + bytes(sw)
+        if le is Le.IGNORED:
+            return data + _OK if sw == SW.OK else data + bytes(sw)
+        if le is Le.RECORD:
+            le = Le.EXACT if domain is not None and domain.record_le_strict else Le.IGNORED
+        wanted = command.le or 256
+        if le is not Le.IGNORED and wanted != len(data):
+            if wanted > len(data):
+                if wanted != 256 or self._t0:
+                    return bytes(SW.wrong_le(len(data)))
+            elif le is Le.EXACT:
+                return bytes(SW.wrong_le(len(data)))
+            else:
+                data = data[:wanted]
+        return data + bytes(sw)
+
+    def _get_response(self, domain: Domain | None, command: Command) -> bytes:
+        """Hand out pending bytes: Le of them, the rest waits on (cos 1.6, 5.1)."""
+        if command.p1 or command.p2:
+            raise Refusal(SW.WRONG_P1P2, "GET RESPONSE takes P1 P2 = 00 00", "cos 5.1")
+        if command.data:
+            raise Refusal(SW.WRONG_LENGTH, "GET RESPONSE takes no data", "cos 5.1")
+        pending = self._pending
+        if not pending:
+            if domain is None:
+                raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
+            raise Refusal(domain.applet.empty_get_response, "nothing is pending", "cos 1.6")
+        wanted = command.le or 256
+        if wanted > len(pending):
+            if wanted != 256:
+                return bytes(SW.wrong_le(len(pending)))
+            wanted = len(pending)
+        self._pending = pending[wanted:]
+        sw = SW.more(len(self._pending)) if self._pending else SW.OK
+        return pending[:wanted] + bytes(sw)
+
+    # --- tracing ------------------------------------------------------------------------
+
+    def _watched(self, raw: bytes) -> bytes:
+        self._refusal = None
+        before, operations = self._env.clock_us, self._volume.eeprom.ops
+        response = self._answer(raw)
+        event = Exchanged(
+            raw,
+            response,
+            None if self.current is None else self.current.code,
+            self._refusal,
+            self._env.clock_us - before,
+            self._volume.eeprom.ops - operations,
+        )
+        for listener in self._listeners:
+            listener(event)
+        return response

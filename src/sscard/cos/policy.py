@@ -1,0 +1,91 @@
+"""What an application brings to the COS: its commands, and the answers its own page gives.
+
+The kernel and the domain are the same for all three environments; wherever the pages of the
+reference differ (README rules 1 and 10) they ask here. Data and a few pure hooks, no state.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from sscard.cos.commands import CommandTable
+from sscard.cos.tree import FileNode
+from sscard.iso.sw import SW
+from sscard.iso.tlv import encode
+
+if TYPE_CHECKING:
+    from sscard.cos.domain import Domain
+
+__all__ = ["Applet", "Restriction", "plain_fci"]
+
+
+class Restriction(IntEnum):
+    """Why a domain, or the application current in it, answers less than usual (F10)."""
+
+    BLOCKED = 1
+    BLOCKED_PERMANENTLY = 2
+    CARD_BLOCKED = 3
+    TERMINATED = 4
+    DAMAGED = 5
+
+
+def plain_fci(domain: "Domain", node: FileNode) -> bytes:
+    """Return `6F {84 name, A5 {88 SFI of the DIR}}`, A5 for a DDF only (cos 2.2).
+
+    The DIR's SFI is the SFI of the DDF's own header; 0 there means 01 (README rule 6).
+    """
+    inner = encode(0x84, node.name)
+    if node.parent is None and domain.code:
+        inner += encode(0xA5, encode(0x88, bytes((node.sfi or 1,))))
+    return encode(0x6F, inner)
+
+
+_BLOCKED_BY_COS = {
+    Restriction.BLOCKED: SW.NOT_SUPPORTED,
+    Restriction.BLOCKED_PERMANENTLY: SW.NOT_SUPPORTED,
+    Restriction.CARD_BLOCKED: SW.NOT_SUPPORTED,
+    Restriction.TERMINATED: SW.CONDITIONS,
+    Restriction.DAMAGED: SW.MEMORY_FAILURE,
+}
+
+
+def _nothing(_domain: "Domain") -> None:
+    """The hook of an applet that has nothing to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applet:
+    """One application on the COS.
+
+    `challenge_lasts`: a challenge survives other commands (ssse-lb002 3.8) instead of dying
+    with the next one (cos 5.1); `default_challenge`: Le 00 of GET CHALLENGE means 8.
+    `session_messaging`: line protection after personalisation uses session keys (ssse-lb002
+    4.6 A). `append_by_update`: APPEND RECORD asks the update condition (ssse-lb002 3.2), and
+    a TLV file grows only while the domain is OWNED (3.5). `failure_revokes`: a failed proof
+    takes its own right away (ssse-lb002 4.3). `blocked_answers`: a blocked application goes on answering (pse-pboc 1.2).
+    `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc 1.2). `on_select` runs after a
+    directory became current, `on_failed_select` when a SELECT found nothing.
+    """
+
+    name: str
+    table: CommandTable
+    fci: Callable[["Domain", FileNode], bytes] = plain_fci
+    refusals: Mapping[Restriction, SW] | None = None
+    empty_get_response: SW = SW.INTERNAL_FAULT
+    channel: SW = SW.CHANNEL_NOT_SUPPORTED
+    sm_missing: SW = SW.SM_MISSING
+    challenge_lasts: bool = False
+    default_challenge: bool = False
+    session_messaging: bool = False
+    append_by_update: bool = False
+    failure_revokes: bool = False
+    blocked_answers: bool = False
+    names_only: bool = False
+    on_select: Callable[["Domain"], None] = _nothing
+    on_failed_select: Callable[["Domain"], None] = _nothing
+    dispatch: Callable[["Domain", Any, Any], Any] | None = None
+
+    def refusal_of(self, restriction: Restriction) -> SW:
+        """The status word of a command the restriction does not let through."""
+        return (self.refusals or _BLOCKED_BY_COS)[restriction]

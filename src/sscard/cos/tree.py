@@ -1,0 +1,174 @@
+"""The file tree of one extent, mounted from its chain of objects (cos 2.4, 2.5).
+
+A `FileTree` is an immutable view: creating or deleting a file makes a new one. Mounting never
+hangs and never reads outside the extent, whatever the bytes say: addresses only rise.
+"""
+
+from collections.abc import Iterator
+
+from sscard.cos.layout import PAGE_SIZE
+from sscard.cos.objects import (
+    CHAIN_END,
+    HEADER_SIZE,
+    LIVE,
+    FileHeader,
+    Kind,
+    align,
+)
+
+__all__ = ["FIRST_OBJECT", "FileNode", "FileTree", "mount"]
+
+FIRST_OBJECT = PAGE_SIZE
+"""Offset of the first object in an extent: right behind the domain header page."""
+
+_DIRECTORY_NAME = 8
+"""Offset of the DF name in a directory's body, behind DFSTATE."""
+
+
+class FileNode:
+    """A live object: its header, where its body lies, and its place in the tree."""
+
+    __slots__ = (
+        "address",
+        "body",
+        "by_sfi",
+        "children",
+        "damaged",
+        "end",
+        "fid",
+        "header",
+        "key_file",
+        "kind",
+        "name",
+        "parent",
+        "sfi",
+    )
+
+    def __init__(self, address: int, header: FileHeader, name: bytes) -> None:
+        self.address = address
+        self.header = header
+        self.kind = header.kind
+        self.fid = header.fid
+        self.sfi = header.sfi
+        self.body = address + HEADER_SIZE
+        self.end = align(self.body + header.body_length)
+        self.name = name
+        self.damaged = not header.intact
+        self.parent: FileNode | None = None
+        self.children: list[FileNode] = []
+        self.by_sfi: dict[int, FileNode] = {}
+        self.key_file: FileNode | None = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is an MF, DDF or ADF."""
+        return self.kind == Kind.DIRECTORY
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the body holds keys or a domain's own data (cos 1.4, scrubbing)."""
+        return self.kind in (Kind.KEY, Kind.INTERNAL)
+
+    def child(self, fid: int) -> "FileNode | None":
+        """Return the child with this FID, in order of creation."""
+        return next((node for node in self.children if node.fid == fid), None)
+
+    def descendants(self) -> Iterator["FileNode"]:
+        """Yield every object below this directory, depth first."""
+        for node in self.children:
+            yield node
+            yield from node.descendants()
+
+    @property
+    def depth(self) -> int:
+        """0 for the MF or a DDF, 1 for an object in it, and so on."""
+        return 0 if self.parent is None else self.parent.depth + 1
+
+    def __repr__(self) -> str:
+        return f"FileNode({self.fid:04X}, kind=0x{self.kind:02X}, at 0x{self.address:04X})"
+
+
+class FileTree:
+    """What one extent holds: the root directory and every object in chain order.
+
+    `top` is the first free address; `last_live_end` where it would be after tail truncation;
+    `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the walk
+    stopped early, if it did.
+    """
+
+    __slots__ = ("broken", "last_live_end", "limit", "nodes", "root", "secret_pages", "top")
+
+    def __init__(
+        self, nodes: list[FileNode], top: int, last_live_end: int, limit: int, broken: str
+    ) -> None:
+        self.nodes = nodes
+        self.root = nodes[0] if nodes and nodes[0].is_directory else None
+        self.top = top
+        self.last_live_end = last_live_end
+        self.limit = limit
+        self.broken = broken
+        self.secret_pages = frozenset(
+            page
+            for node in nodes
+            if node.is_secret
+            for page in range(
+                node.body // PAGE_SIZE,
+                (node.body + max(node.header.body_length, 1) - 1) // PAGE_SIZE + 1,
+            )
+        )
+
+    @property
+    def free(self) -> int:
+        """Bytes left above the top of the chain."""
+        return max(self.limit - self.top, 0)
+
+    def directories(self) -> Iterator[FileNode]:
+        """Yield the directories in order of creation."""
+        return (node for node in self.nodes if node.is_directory)
+
+
+def mount(memory: bytes | bytearray, start: int, pages: int) -> FileTree:
+    """Walk the chain of the extent of `pages` pages that begins at page `start`.
+
+    Source: cos 2.5, chain rule. Objects with a bad CRC are kept, marked damaged; the walk
+    stops where the chain cannot be followed any further, and says so in `broken`.
+    """
+    address = start * PAGE_SIZE + FIRST_OBJECT
+    limit = (start + pages) * PAGE_SIZE
+    nodes: list[FileNode] = []
+    by_address: dict[int, FileNode] = {}
+    last_live_end = address
+    broken = ""
+    while address + HEADER_SIZE <= limit and memory[address] != CHAIN_END:
+        header = FileHeader.parse(bytes(memory[address : address + HEADER_SIZE]))
+        end = align(address + HEADER_SIZE + header.body_length)
+        if end > limit:
+            broken = f"the object at {address:04X} reaches beyond the extent"
+            break
+        if header.state == LIVE:
+            node = FileNode(address, header, _name(memory, address, header))
+            _link(node, by_address)
+            nodes.append(node)
+            by_address[address] = node
+            last_live_end = end
+        address = end
+    return FileTree(nodes, address, last_live_end, limit, broken)
+
+
+def _name(memory: bytes | bytearray, address: int, header: FileHeader) -> bytes:
+    if header.kind != Kind.DIRECTORY:
+        return b""
+    begin = address + HEADER_SIZE + _DIRECTORY_NAME
+    return bytes(memory[begin : begin + min(header.name_length, 16)])
+
+
+def _link(node: FileNode, by_address: dict[int, FileNode]) -> None:
+    parent = by_address.get(node.header.parent)
+    if parent is None or not parent.is_directory:
+        return
+    node.parent = parent
+    parent.children.append(node)
+    if node.sfi and not node.is_directory:
+        parent.by_sfi.setdefault(node.sfi, node)
+    if node.kind == Kind.KEY and parent.key_file is None:
+        parent.key_file = node

@@ -1,0 +1,112 @@
+"""Wiring: which domains there are, and what each of them may reach right now (F7, F8).
+
+The kernel's set-up of the firewall. It runs at power-on and after the few commands that
+change it (CREATE MF and DDF, the EMK's installation, ERASE): from that moment a domain with
+an owner holds a window on its own extent and nothing else.
+"""
+
+from collections.abc import Mapping
+
+from sscard.cos.chip import Chip
+from sscard.cos.crypto import Crypto
+from sscard.cos.domain import Bootstrap, Domain
+from sscard.cos.firewall import BOOTSTRAP
+from sscard.cos.layout import DomainState
+from sscard.cos.policy import Applet
+from sscard.cos.rng import Drbg
+from sscard.cos.store import Store
+from sscard.cos.volume import Extent, Volume
+from sscard.env import Env
+
+__all__ = ["Wiring"]
+
+
+class Wiring:
+    """Builds the domains of one activation and keeps their windows right."""
+
+    def __init__(self, volume: Volume, env: Env, applets: Mapping[int, Applet]) -> None:
+        self._volume = volume
+        self._env = env
+        self._applets = applets
+        self._crypto = Crypto(env)
+        self._chip = Chip(volume)
+        self.domains: dict[int, Domain] = {}
+        self._wire()
+
+    def rewire(self) -> None:
+        """Read the extents again and give every domain what it may reach now."""
+        self._volume.read_extents()
+        self._wire()
+
+    def narrow(self, domain: Domain) -> None:
+        """Take back what a refused command had opened to the card manager."""
+        domain.store.allow(self._card_manager_ranges(), 0)
+
+    def _wire(self) -> None:
+        extents = self._volume.extents
+        for gone in set(self.domains) - set(extents) - {0}:
+            del self.domains[gone]
+        manager = extents.get(0) or Extent(self._volume.eeprom.memory, 0, 0, 0, 0)
+        self._card_manager(manager)
+        for code in self._applets:
+            if code and code in extents:
+                self._environment(code, extents[code], manager)
+        damaged = self._volume.recovery.damaged
+        if damaged is not None and damaged & ~BOOTSTRAP in self.domains:
+            self.domains[damaged & ~BOOTSTRAP].damaged = True
+
+    def _card_manager(self, extent: Extent) -> None:
+        page = self._volume.superblock.card_page
+        domain = self._domain(0, extent, self._card_manager_ranges())
+        domain.store.allow(self._card_manager_ranges(), 0)
+        domain.sponsored_by(Bootstrap(None, page))
+        domain.chip = self._chip
+        self._chip.store = domain.store
+        domain.rebind(extent)
+        domain.store.secret_pages = extent.secret_pages | {page}
+        if self._volume.card_state() is None:
+            domain.damaged = True
+        domain.refresh_restriction()
+
+    def _environment(self, code: int, extent: Extent, manager: Extent) -> None:
+        domain = self._domain(code, extent, [extent.page_range])
+        if domain.state == DomainState.CREATED:
+            page = self._volume.superblock.card_page
+            ranges = [extent.page_range, *self._card_manager_ranges()]
+            domain.store.allow(ranges, BOOTSTRAP | code)
+            domain.sponsored_by(Bootstrap(manager, page))
+            domain.rebind(extent)
+            domain.store.secret_pages = extent.secret_pages | manager.secret_pages | {page}
+        else:
+            domain.store.allow([extent.page_range], code)
+            domain.sponsored_by(None)
+            domain.rebind(extent)
+        domain.refresh_restriction()
+
+    def _domain(self, code: int, extent: Extent, ranges: list[range]) -> Domain:
+        known = self.domains.get(code)
+        if known is not None:
+            known.extent = extent
+            known.reload_header()
+            return known
+        volume = self._volume
+        domain = self.domains[code] = Domain(
+            code=code,
+            extent=extent,
+            store=Store(volume.eeprom, volume.journal, ranges, code),
+            rng=Drbg(self._env, volume.chip.serial, code),
+            crypto=self._crypto,
+            applet=self._applets[code],
+            options=volume.options,
+            facts=self._chip,
+        )
+        return domain
+
+    def _card_manager_ranges(self) -> list[range]:
+        block = self._volume.superblock
+        ranges = [
+            range(block.card_page, block.card_page + 1),
+            range(block.extent_page, block.extent_page + 1),
+        ]
+        manager = self._volume.extents.get(0)
+        return ranges if manager is None else [manager.page_range, *ranges]

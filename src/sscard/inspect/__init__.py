@@ -1,0 +1,1 @@
+"""Human views of cards: schemas, explanations, image tools. The home of `construct`."""

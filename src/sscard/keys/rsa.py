@@ -1,0 +1,141 @@
+"""RSA as offline data authentication uses it: raw operations on full-length blocks (pse-pboc 4.9).
+
+Private operations go through the CRT with `pow`, or with gmpy2 where that is installed.
+Pure; the card signs and deciphers, the terminal recovers, the issuer certifies.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha1
+from importlib import import_module
+from importlib.util import find_spec
+
+from cryptography.hazmat.primitives.asymmetric.rsa import rsa_recover_prime_factors
+
+from sscard.keys.compare import equal
+
+__all__ = ["RsaKey", "message_block", "open_message_block", "recover"]
+
+_powmod: Callable[[int, int, int], int] = (
+    import_module("gmpy2").powmod if find_spec("gmpy2") else pow
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RsaKey:
+    """A private key in CRT form: primes p > q, d mod (p-1), d mod (q-1), q^-1 mod p.
+
+    The repr gives the size and no value. Source: pse-pboc 4.9 (DGIs 8201..8205).
+    """
+
+    p: int = field(repr=False)
+    q: int = field(repr=False)
+    dp: int = field(repr=False)
+    dq: int = field(repr=False)
+    qinv: int = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.p > self.q > 1 and self.q * self.qinv % self.p == 1):
+            raise ValueError("the parts do not belong to one CRT key with p > q")
+
+    @classmethod
+    def from_crt(cls, qinv: bytes, dq: bytes, dp: bytes, q: bytes, p: bytes) -> "RsaKey":
+        """Build from the values of DGIs 8201, 8202, 8203, 8204, 8205, in this order."""
+        parts = (int.from_bytes(part, "big") for part in (p, q, dp, dq, qinv))
+        return cls(*parts)
+
+    @classmethod
+    def from_primes(cls, p: int, q: int, exponent: int) -> "RsaKey":
+        """Build from two primes in either order and the public exponent."""
+        p, q = max(p, q), min(p, q)
+        dp, dq = pow(exponent, -1, p - 1), pow(exponent, -1, q - 1)
+        return cls(p, q, dp, dq, pow(q, -1, p))
+
+    @classmethod
+    def from_exponents(cls, n: int, e: int, d: int) -> "RsaKey":
+        """Build from modulus and both exponents (DGIs 8101, 8103); ValueError if they disagree."""
+        p, q = rsa_recover_prime_factors(n, e, d)
+        return cls.from_primes(p, q, e)
+
+    @property
+    def modulus(self) -> int:
+        """The modulus n."""
+        return self.p * self.q
+
+    @property
+    def size(self) -> int:
+        """Length of the modulus in bytes."""
+        return (self.modulus.bit_length() + 7) // 8
+
+    def sign(self, block: bytes) -> bytes:
+        """Return block^d mod n; `block` and the result are `size` bytes.
+
+        Errors: ValueError for another length or a block not below n. Source: pse-pboc 4.9.
+        """
+        number = _block_number(block, self.modulus, self.size)
+        modulo_p = int(_powmod(number % self.p, self.dp, self.p))
+        modulo_q = int(_powmod(number % self.q, self.dq, self.q))
+        quotient = self.qinv * (modulo_p - modulo_q) % self.p
+        return (modulo_q + quotient * self.q).to_bytes(self.size, "big")
+
+    def decrypt(self, block: bytes) -> bytes:
+        """Decipher an enciphered PIN: the same operation as `sign`. Source: pse-pboc 4.10."""
+        return self.sign(block)
+
+    def crt_parts(self) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+        """Return the values of DGIs 8201..8205, each as long as p; the mirror of `from_crt`."""
+        width = (self.p.bit_length() + 7) // 8
+        numbers = (self.qinv, self.dq, self.dp, self.q, self.p)
+        first, second, third, fourth, fifth = (part.to_bytes(width, "big") for part in numbers)
+        return first, second, third, fourth, fifth
+
+    def __repr__(self) -> str:
+        return f"<RsaKey {self.modulus.bit_length()} bits>"
+
+
+def recover(n: int, e: int, data: bytes) -> bytes:
+    """Return data^e mod n: recover a signed block, or encipher one, with the public key.
+
+    `data` and the result are as long as the modulus; ValueError otherwise. pse-pboc 4.9.
+    """
+    size = (n.bit_length() + 7) // 8
+    return int(_powmod(_block_number(data, n, size), e, n)).to_bytes(size, "big")
+
+
+def message_block(fields: bytes, size: int, appended: bytes = b"") -> bytes:
+    """Return 6A || fields || BB.. || SHA-1 || BC, `size` bytes: what every signature here signs.
+
+    `fields` starts with the format byte (02 issuer, 03 static data, 04 ICC, 05 dynamic); the
+    hash covers fields, the BB filler and `appended`, the part sent outside the signature
+    (remainder, exponent, static data, DDOL data). ValueError if `fields` do not fit.
+    Source: pse-pboc 4.9.
+    """
+    room = size - 22
+    if len(fields) > room:
+        raise ValueError(f"{len(fields)} bytes of fields do not fit a block of {size}")
+    filled = fields.ljust(room, b"\xbb")
+    return b"\x6a" + filled + _digest(filled + appended) + b"\xbc"
+
+
+def open_message_block(block: bytes, appended: bytes = b"") -> bytes:
+    """Return the fields (with their BB filler) of a recovered block, after checking it.
+
+    Errors: ValueError for a wrong header, trailer or hash. Source: pse-pboc 4.9.
+    """
+    fields = block[1:-21]
+    if len(block) < 22 or block[0] != 0x6A or block[-1] != 0xBC:
+        raise ValueError("a recovered block starts with 6A and ends with BC")
+    if not equal(_digest(fields + appended), block[-21:-1]):
+        raise ValueError("the hash in the recovered block is not that of its data")
+    return fields
+
+
+def _digest(data: bytes) -> bytes:
+    return sha1(data, usedforsecurity=False).digest()
+
+
+def _block_number(block: bytes, n: int, size: int) -> int:
+    number = int.from_bytes(block, "big")
+    if len(block) != size or number >= n:
+        raise ValueError(f"an RSA block has {size} bytes and is below the modulus")
+    return number

@@ -1,0 +1,140 @@
+"""A profile as the APDU script that brings it onto a blank card, through the card's own commands.
+
+The order is that of cos 4.5: transport key, MF and card master key; both environments created
+and handed over to their first master keys; then, environment by environment, the owner replaces
+that key by his own, makes keys and files, fills them, makes the directories below, loads the PIN
+last and ends the personalisation.
+"""
+
+from collections.abc import Callable
+
+from sscard.errors import SscardError
+from sscard.iso.sw import SW
+from sscard.perso.model import Directory
+from sscard.perso.profile import Profile
+from sscard.perso.steps import (
+    Steps,
+    authenticate,
+    create_directory,
+    create_file,
+    create_key_file,
+    end_personalisation,
+    fill_file,
+    select_name,
+    store_data,
+    write_key,
+)
+
+__all__ = ["PersonalisationError", "personalise", "script"]
+
+
+class PersonalisationError(SscardError):
+    """The card answered a step of personalisation with something else than success."""
+
+
+def personalise(profile: Profile, transmit: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes]]:
+    """Send the whole script to a blank card; return every (APDU, response) in order.
+
+    Errors: PersonalisationError naming the step, its command (key data masked) and the status
+    word; the card is then as far as it got.
+    """
+    log: list[tuple[bytes, bytes]] = []
+    steps = script(profile)
+    step = next(steps, None)
+    while step is not None:
+        apdu = step.apdu
+        response = transmit(apdu)
+        log.append((apdu, response))
+        sw = SW.of(response)
+        if sw != SW.OK and sw >> 8 != 0x61:
+            raise PersonalisationError(f"step {len(log)}, {step}: {sw} {sw.meaning}")
+        try:
+            step = steps.send(response[:-2])
+        except StopIteration:
+            break
+    return log
+
+
+def script(profile: Profile) -> Steps:
+    """Yield the steps that personalise a blank card; send each one's response data back."""
+    yield from _card_manager(profile)
+    for ddf in profile.environments:
+        yield from _hand_over(profile, ddf)
+    for ddf in profile.environments:
+        yield from _environment(ddf)
+
+
+def _card_manager(profile: Profile) -> Steps:
+    """MF, its key file, CMK under TK, then both environments under the CMK (cos 4.5, 1-7)."""
+    cm, tk = profile.cm, profile.transport_key
+    assert cm.master is not None  # the profile checks it
+    yield from authenticate("transport key", tk)
+    yield from create_directory(cm)
+    yield from create_key_file(cm)
+    yield from write_key(tk, cm.master)
+    yield from authenticate("CMK", cm.master)
+    for ddf in profile.environments:
+        yield from create_directory(ddf, is_ddf=True)
+
+
+def _hand_over(profile: Profile, ddf: Directory) -> Steps:
+    """The CMK's last act in an environment: its first master key (cos 4.5, 8-12)."""
+    cmk, first = profile.cm.master, ddf.transport or ddf.master
+    assert cmk is not None
+    assert first is not None
+    yield from select_name(ddf.name, ddf.df_name)
+    yield from authenticate("CMK", cmk)
+    yield from create_key_file(ddf)
+    yield from write_key(cmk, first)
+
+
+def _environment(ddf: Directory) -> Steps:
+    """The owner's part, from the update of his master key to the end (cos 4.5, 14-22)."""
+    master = ddf.master
+    assert master is not None
+    yield from select_name(ddf.name, ddf.df_name)
+    if ddf.transport is not None:
+        yield from authenticate(f"first master key of {ddf.name}", ddf.transport)
+        yield from write_key(ddf.transport, master, replace=True)
+    yield from authenticate(f"master key of {ddf.name}", master)
+    for key in ddf.keys:
+        yield from write_key(master, key)
+    yield from _files(ddf)
+    for adf in ddf.directories:
+        yield from _application(ddf, adf)
+        yield from select_name(ddf.name, ddf.df_name)
+        yield from authenticate(f"master key of {ddf.name}", master)
+    if ddf.pin is not None:
+        yield from write_key(master, ddf.pin)
+    yield from store_data(ddf.name, ddf.dgis)
+    yield from end_personalisation(ddf.name, master)
+
+
+def _application(ddf: Directory, adf: Directory) -> Steps:
+    """An ADF: made and filled by the environment's owner, then keyed.
+
+    Its own master key, if it has one, goes in after the data: writing it clears the proof of
+    the environment's, and the override on data with it (cos 2.3).
+    """
+    owner = ddf.master
+    assert owner is not None
+    yield from create_directory(adf)
+    if adf.key_slots or adf.files or adf.dgis:
+        yield from select_name(adf.name, adf.df_name)
+    if adf.key_slots:
+        yield from create_key_file(adf)
+    yield from _files(adf)
+    if adf.master is not None:
+        yield from write_key(owner, adf.master)
+        yield from authenticate(f"master key of {adf.name}", adf.master)
+        owner = adf.master
+    for key in (*adf.keys, *((adf.pin,) if adf.pin is not None else ())):
+        yield from write_key(owner, key)
+    yield from store_data(adf.name, adf.dgis)
+
+
+def _files(directory: Directory) -> Steps:
+    for file in directory.files:
+        yield from create_file(file)
+    for file in directory.files:
+        yield from fill_file(file)

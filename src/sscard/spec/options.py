@@ -1,0 +1,121 @@
+"""Switches of COS and applets that a card image keeps in its options page.
+
+The reference leaves these points open or names a default with alternatives. The first value of
+each is the default, so a card of defaults needs no options page at all. Numbers are stable for
+ever: a number retired is never used again. A value is stored as its index in `values`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+__all__ = ["BY_NAME", "BY_NUMBER", "DEFAULTS", "OPTIONS", "Option"]
+
+
+class Option(NamedTuple):
+    """One switch: its stable number 1..255, name, values (default first), meaning, section."""
+
+    number: int
+    name: str
+    values: tuple[str, ...]
+    meaning: str
+    ref: str
+
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option(
+        1,
+        "record_le",
+        ("ignore", "strict"),
+        "a wrong Le of READ RECORD returns the whole record, or answers 6Cxx",
+        "ssse-lb002 3.4",
+    ),
+    Option(
+        2,
+        "challenge_policy",
+        ("last", "history:4"),
+        "only the latest challenge is valid, or the last four are",
+        "ssse-lb002 3.8",
+    ),
+    Option(
+        3,
+        "sm_mode",
+        ("session", "pboc_iv"),
+        "SSSE secure messaging: session key and IV 0, or the key itself and IV = challenge",
+        "ssse-lb002 4.7",
+    ),
+    Option(
+        4,
+        "pin_sm_key",
+        ("STK", "PUK"),
+        "the key that protects RELOAD PIN and UNBLOCK PIN",
+        "ssse-lb002 3.7",
+    ),
+    Option(
+        5,
+        "block_mode",
+        ("auth+STKmac", "mac_with_LK"),
+        "APPLICATION and CARD BLOCK: authenticate LK/BK and MAC with STK, or MAC with LK/BK",
+        "ssse-lb002 4.7",
+    ),
+    Option(
+        6,
+        "card_block_scope",
+        ("domain", "card"),
+        "CARD BLOCK ends the own environment only, or the whole card",
+        "cos 3.5",
+    ),
+    Option(
+        7,
+        "scrub_keys",
+        ("on", "off"),
+        "pages that held keys are scrubbed from the journal ring",
+        "cos 1.4",
+    ),
+    Option(
+        8,
+        "kcv_public",
+        ("on", "off"),
+        "GET DATA D0 shows the master key's check value to everyone",
+        "cos 5.1",
+    ),
+    Option(
+        9,
+        "partial_names",
+        ("off", "on"),
+        "SELECT in the SSSE takes the beginning of a DF name",
+        "ssse-lb002 3.3",
+    ),
+    Option(
+        10,
+        "select_ddf1_by_fid",
+        ("on", "off"),
+        "SELECT DDF1 by FID from a DFxx finds the parent environment",
+        "ssse-lb002 3.3",
+    ),
+    Option(
+        11,
+        "select_3f00_enters_ssse",
+        ("off", "on"),
+        "SELECT 3F00 answers as the MF but makes the SSSE current",
+        "ssse-lb002 3.3",
+    ),
+    Option(
+        12,
+        "fci_alg_marker",
+        ("none", "01", "02", "03"),
+        "9F0C86xx at the end of A5 in the FCI of the SSSE: 01 DES, 02 SSF33, 03 SM4",
+        "ssse-lb002 3.3",
+    ),
+    Option(
+        13,
+        "ext_auth_kid00",
+        ("mk", *(f"{kid:02X}" for kid in range(1, 0x80))),
+        "what EXTERNAL AUTHENTICATE with P2 = 00 and Lc 10 means: the master key, or this KID",
+        "ssse-lb002 3.8",
+    ),
+)
+
+BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})
+BY_NUMBER: Final[Mapping[int, Option]] = MappingProxyType({o.number: o for o in OPTIONS})
+DEFAULTS: Final[Mapping[str, str]] = MappingProxyType({o.name: o.values[0] for o in OPTIONS})

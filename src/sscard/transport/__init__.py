@@ -1,0 +1,25 @@
+"""Transports: how the bytes of an APDU reach a card, and what a reader does to its power.
+
+`port` is the seam (two small protocols); `memory` joins the sides without a wire; `vpcd` puts
+a card into the virtual reader of pcscd; `serve` keeps cards in reader slots; `pcscd` starts a
+private daemon, `readers` asks one for the state of its slots. Nothing here knows what a card
+is made of.
+"""
+
+from sscard.transport.memory import MemoryPort, PoweredSlot
+from sscard.transport.port import CardPort, Link, Port
+from sscard.transport.serve import CardSlot, serve_cards
+from sscard.transport.vpcd import Framer, VpcdClient, frame
+
+__all__ = [
+    "CardPort",
+    "CardSlot",
+    "Framer",
+    "Link",
+    "MemoryPort",
+    "Port",
+    "PoweredSlot",
+    "VpcdClient",
+    "frame",
+    "serve_cards",
+]

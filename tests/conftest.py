@@ -1,0 +1,88 @@
+"""What every test can use: optional components, the Hypothesis profiles."""
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Nothing is timed in a test, so neither a deadline nor a slow machine may fail one. By default the
+# examples are always the same; `SSCARD_HYPOTHESIS=soak` draws new ones, and many.
+_UNTIMED = [HealthCheck.too_slow]
+settings.register_profile(
+    "default",
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=_UNTIMED,
+)
+settings.register_profile(
+    "soak",
+    max_examples=5_000,
+    derandomize=False,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_UNTIMED,
+)
+settings.load_profile(os.environ.get("SSCARD_HYPOTHESIS", "default"))
+
+VPCD_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+
+
+def _program(name: str) -> bool:
+    """Whether a program is installed; daemons live outside a user's PATH."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin") is not None
+
+
+def _pyscard() -> bool:
+    """Whether pyscard loads, its extension and libpcsclite included."""
+    try:
+        importlib.import_module("smartcard.scard")
+    except ImportError:
+        return False
+    return True
+
+
+COMPONENTS: dict[str, Callable[[], bool]] = {
+    "opensc-tool": lambda: _program("opensc-tool"),
+    "pcsc_scan": lambda: _program("pcsc_scan"),
+    "pcscd": lambda: _program("pcscd"),
+    "pyscard": _pyscard,
+    "scriptor": lambda: _program("scriptor"),
+    "vpcd": VPCD_DRIVER.exists,
+}
+
+
+def require_component(component: str) -> None:
+    """Skip the running test when `component` is not installed; under CI=true, fail it."""
+    if COMPONENTS[component]():
+        return
+    reason = f"{component} is not installed: run make deps as root"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], None]:
+    """`require("pcscd")` in a test or fixture that needs a component."""
+    return require_component
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.requires("pcscd", "vpcd")` declares what a test needs."""
+    for mark in item.iter_markers("requires"):
+        for component in mark.args:
+            require_component(component)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that start daemons and take ports in one worker."""
+    for item in items:
+        if item.get_closest_marker("interop"):
+            item.add_marker(pytest.mark.xdist_group("interop"))
