@@ -5,6 +5,9 @@ The composition root: here the COS meets its applications. A `Card` is bytes plu
 dropping it. Same image, seed, clock and APDUs give the same answers and the same bytes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 from sscard.apps.pse import PSE_APPLET
@@ -19,6 +22,7 @@ from sscard.cos.volume import Volume, read_superblock
 from sscard.cos.wiring import Wiring
 from sscard.env import Env
 from sscard.errors import ActivationError, PowerLoss
+from sscard.imagefile import ImageFile
 from sscard.iso.atr import Atr, AtrProfile
 
 __all__ = ["Activation", "Card", "ChipSpec", "Link", "Snapshot"]
@@ -47,7 +51,7 @@ class Snapshot(NamedTuple):
 class Card:
     """One card. At most one activation is alive at a time."""
 
-    __slots__ = ("_activation", "_listeners", "_volume", "eeprom", "env")
+    __slots__ = ("_activation", "_file", "_listeners", "_volume", "eeprom", "env")
 
     def __init__(self, image: bytes, env: Env | None = None) -> None:
         """Take an image as a card; raises ImageError when it is none."""
@@ -65,6 +69,25 @@ class Card:
         return cls(format_image(chip or ChipSpec()), env)
 
     @classmethod
+    @contextmanager
+    def open(cls, path: str | Path) -> Iterator[Self]:
+        """Use an image file as the EEPROM itself, locked until the end of the context.
+
+        Every operation reaches the file in the device's order, so that after a kill the
+        card's own recovery finds before or after; the environment is saved beside it at each
+        power-on. Raises ImageError: no such file, not an image, in use.
+        """
+        with ImageFile(path) as file:
+            card = cls(file.read(), file.env)
+            file.attach(card.eeprom)
+            card._file = file
+            try:
+                yield card
+            finally:
+                card._end_activation()
+                card._file = None
+
+    @classmethod
     def _from_parts(cls, memory: bytes | bytearray, env: Env, volume: Volume | None) -> Self:
         card = cls.__new__(cls)
         card._set_up(memory, env, volume)
@@ -76,6 +99,7 @@ class Card:
         self._volume = None if volume is None else volume.twin(self.eeprom)
         self._activation: Activation | None = None
         self._listeners: list[Listener] = []
+        self._file: ImageFile | None = None
 
     @property
     def image(self) -> bytes:
@@ -102,6 +126,8 @@ class Card:
 
     def _boot(self, link: Link) -> Kernel:
         self.env.power_ons += 1
+        if self._file is not None:
+            self._file.save_env(self.env)
         volume = self._mounted()
         wiring = Wiring(volume, self.env, _APPLETS)
         kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")

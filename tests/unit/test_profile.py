@@ -1,5 +1,7 @@
 """Profiles: loading, extending, overlays, and errors that say what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from sscard.errors import ProfileError
@@ -236,3 +238,13 @@ def test_a_kid_is_its_own_index_in_ext_auth_kid00():
     values = BY_NAME["ext_auth_kid00"].values
     assert values[0] == "mk"
     assert [int(value, 16) for value in values[1:]] == list(range(1, 0x80))
+
+
+def test_the_example_of_the_docs_loads(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "profiles.md").read_text("utf-8")
+    path = tmp_path / "city.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    profile = Profile.load(str(path))
+    assert (profile.region, profile.option("record_le")) == ("320100", "strict")
+    assert len(profile.environments) == 2
+    assert [d.fid for d in profile.ssse.directories] == list(range(0xDF01, 0xDF07))

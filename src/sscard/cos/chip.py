@@ -54,11 +54,6 @@ class Chip:
                 return ISSUED
         return state.life_cycle
 
-    def locked(self) -> bool:
-        """Whether a CARD BLOCK of scope `card` has locked the card (cos 3.5)."""
-        state = self._volume.card_state()
-        return state is not None and state.life_cycle == CardLifeCycle.LOCKED
-
     def unallocated(self) -> int:
         """EEPROM bytes that belong to no extent."""
         block = self._volume.superblock
@@ -80,11 +75,7 @@ class Chip:
 
     def name_exists(self, name: bytes) -> bool:
         """Whether any directory of the card bears this DF name (6A8A is card-wide)."""
-        return any(
-            node.name == name
-            for extent in self._volume.extents.values()
-            for node in extent.tree.directories()
-        )
+        return any(name in extent.tree.directories for extent in self._volume.extents.values())
 
     # --- the card manager's changes -------------------------------------------------------
 

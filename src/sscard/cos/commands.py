@@ -13,7 +13,7 @@ from sscard.cos.refusal import Refusal, Reply
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 
-__all__ = ["CommandTable", "Handler", "Le", "Row", "Survives"]
+__all__ = ["CommandTable", "Handler", "Le", "Row", "Survives", "form_refusal"]
 
 Handler = Callable[[Any, Command], bytes | Reply]
 """A command handler: (domain, command) -> the answer's data (9000), or a Reply."""
@@ -139,17 +139,19 @@ class CommandTable:
         )
 
 
-def check_form(row: Row, command: Command) -> None:
-    """Check P1, P2 and Lc of a command against its row. Source: cos 5.3 (6A86 before 6700)."""
+def form_refusal(row: Row, command: Command) -> Refusal:
+    """Return the refusal of a command whose P1, P2 or Lc its row does not take.
+
+    Source: cos 5.3: 6A86 before 6700.
+    """
     if (row.p1 is not None and command.p1 not in row.p1) or (
         row.p2 is not None and command.p2 not in row.p2
     ):
-        raise Refusal(
+        return Refusal(
             SW.WRONG_P1P2,
             f"P1 P2 = {command.p1:02X} {command.p2:02X} are not defined for {row.name}",
             row.ref,
         )
-    if row.lc is not None and len(command.data) not in row.lc:
-        raise Refusal(
-            SW.WRONG_LENGTH, f"{len(command.data)} data bytes do not fit {row.name}", row.ref
-        )
+    return Refusal(
+        SW.WRONG_LENGTH, f"{len(command.data)} data bytes do not fit {row.name}", row.ref
+    )

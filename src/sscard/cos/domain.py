@@ -150,20 +150,22 @@ class Domain:
         return self.header.state
 
     def reload_header(self) -> None:
-        """Read the domain header again; a bad one damages the domain."""
-        if not self.extent.pages:
-            return
-        header = self.extent.read_header(self.store)
-        if header is None:
-            self.damaged = True
-        else:
+        """Take the domain header as it now stands; a bad one damages the domain."""
+        header = self.extent.header
+        if header is not None:
             self.header = header
+        elif self.extent.pages:
+            self.damaged = True
+
+    def _header_written(self) -> None:
+        self.extent.read_header()
+        self.reload_header()
+        self.refresh_restriction()
 
     def write_header(self, **changes: Any) -> None:
         """Put changed fields of the domain header into the transaction."""
         self.store.write(self.extent.address, self.header._replace(**changes).build())
-        self.after_commit(self.reload_header)
-        self.after_commit(self.refresh_restriction)
+        self.after_commit(self._header_written)
 
     def enter(self) -> None:
         """Make the root directory current, with nothing proved (F5)."""
@@ -252,13 +254,12 @@ class Domain:
         self.keys = KeyRing(self.store, extent, self.card_page)
         self.store.secret_pages = extent.secret_pages
         session = self.session
-        nodes = {node.address: node for node in extent.tree.nodes}
-        here = session.directory
-        session.directory = nodes.get(here.address) if here is not None else None
+        if session.directory is not None:
+            session.directory = extent.tree.at(session.directory.address)
         if session.directory is None:
             session.directory = extent.tree.root
         if session.file is not None:
-            session.file = nodes.get(session.file.address)
+            session.file = extent.tree.at(session.file.address)
 
     # --- security status --------------------------------------------------------------
 

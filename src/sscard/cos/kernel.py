@@ -7,7 +7,7 @@ with the power. Source: cos 3, 5.3; architecture section 4.
 
 from collections.abc import Sequence
 
-from sscard.cos.commands import Le, Row, Survives, check_form
+from sscard.cos.commands import Le, Row, Survives, form_refusal
 from sscard.cos.domain import Domain
 from sscard.cos.eeprom import WriteFailure
 from sscard.cos.journal import FirewallViolation
@@ -105,7 +105,12 @@ class Kernel:
             row = domain.applet.table.get(command.cla << 8 | ins)
             if row is None:
                 raise domain.applet.table.unknown(command.cla, ins, domain.applet.channel)
-            check_form(row, command)
+            if (
+                (row.p1 is not None and command.p1 not in row.p1)
+                or (row.p2 is not None and command.p2 not in row.p2)
+                or (row.lc is not None and len(command.data) not in row.lc)
+            ):
+                raise form_refusal(row, command)
             if session.restriction is not None:
                 domain.gate(row)
             if session.directory is None and Survives.BLANK not in row.survives:

@@ -7,6 +7,7 @@ reference differ (README rules 1 and 10) they ask here. Data and a few pure hook
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sscard.cos.commands import CommandTable
@@ -35,9 +36,14 @@ def plain_fci(domain: "Domain", node: FileNode) -> bytes:
 
     The DIR's SFI is the SFI of the DDF's own header; 0 there means 01 (README rule 6).
     """
-    inner = encode(0x84, node.name)
-    if node.parent is None and domain.code:
-        inner += encode(0xA5, encode(0x88, bytes((node.sfi or 1,))))
+    return _fci(node.name, (node.sfi or 1) if node.parent is None and domain.code else 0)
+
+
+@lru_cache(maxsize=256)
+def _fci(name: bytes, dir_sfi: int) -> bytes:
+    inner = encode(0x84, name)
+    if dir_sfi:
+        inner += encode(0xA5, encode(0x88, bytes((dir_sfi,))))
     return encode(0x6F, inner)
 
 
@@ -63,9 +69,10 @@ class Applet:
     `session_messaging`: line protection after personalisation uses session keys (ssse-lb002
     4.6 A). `append_by_update`: APPEND RECORD asks the update condition (ssse-lb002 3.2), and
     a TLV file grows only while the domain is OWNED (3.5). `failure_revokes`: a failed proof
-    takes its own right away (ssse-lb002 4.3). `blocked_answers`: a blocked application goes on answering (pse-pboc 1.2).
-    `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc 1.2). `on_select` runs after a
-    directory became current, `on_failed_select` when a SELECT found nothing.
+    takes its own right away (ssse-lb002 4.3). `blocked_answers`: a blocked application goes
+    on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc
+    1.2). `on_select` runs after a directory became current, `on_failed_select` when a SELECT
+    found nothing.
     """
 
     name: str

@@ -5,10 +5,10 @@ leaves behind, on whether it changes the domain (F5).
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sscard.cos import fcp
 from sscard.cos.domain import CM, PSE, SSSE, Domain
-from sscard.cos.layout import CardLifeCycle
 from sscard.cos.policy import Restriction
 from sscard.cos.refusal import Refusal, Reply
 from sscard.cos.tree import FileNode
@@ -73,8 +73,7 @@ class Selector:
             raise Refusal(SW.WRONG_LENGTH, f"{length} bytes do not name what P1 says", _REF)
 
     def _check_locked(self) -> None:
-        state = self._volume.card_state()
-        if state is not None and state.life_cycle == CardLifeCycle.LOCKED:
+        if self._volume.locked():
             self.current = None
             raise Refusal(SW.NOT_SUPPORTED, "the card is blocked", "cos 3.5")
         if self._domains[CM].extent.tree.root is None:
@@ -84,29 +83,26 @@ class Selector:
 
     def _by_name(self, name: bytes, *, again: bool) -> Target | None:
         """Find a directory by full name, else by the beginning of a PSE name (F2)."""
-        matches = self._matches(name)
         index = 0
         if again and self._search is not None and self._search[0] == name:
             index = self._search[1] + 1
         self._search = (name, index)
-        return matches[index] if index < len(matches) else None
+        return next(islice(self._matches(name), index, None), None)
 
-    def _matches(self, name: bytes) -> list[Target]:
-        full: list[Target] = []
-        partial: list[Target] = []
-        for domain, node in self._names():
-            if node.name == name:
-                full.append((domain, node))
-            elif node.name.startswith(name) and self._partial_allowed(domain):
-                partial.append((domain, node))
-        return full + partial
+    def _matches(self, name: bytes) -> Iterator[Target]:
+        """Yield full matches, then, in order of creation, longer names that begin so."""
+        for domain in self._in_order():
+            node = domain.extent.tree.directories.get(name)
+            if node is not None:
+                yield domain, node
+        for domain in self._in_order():
+            if self._partial_allowed(domain):
+                for longer, node in domain.extent.tree.directories.items():
+                    if longer != name and longer.startswith(name):
+                        yield domain, node
 
-    def _names(self) -> Iterator[Target]:
-        for code in (CM, SSSE, PSE):
-            domain = self._domains.get(code)
-            if domain is not None:
-                for node in domain.extent.tree.directories():
-                    yield domain, node
+    def _in_order(self) -> Iterator[Domain]:
+        return (self._domains[code] for code in (CM, SSSE, PSE) if code in self._domains)
 
     @staticmethod
     def _partial_allowed(domain: Domain) -> bool:

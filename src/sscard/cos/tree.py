@@ -91,18 +91,31 @@ class FileNode:
 class FileTree:
     """What one extent holds: the root directory and every object in chain order.
 
-    `top` is the first free address; `last_live_end` where it would be after tail truncation;
+    `directories` has them by DF name, in order of creation; `top` is the first free address; `last_live_end` where it would be after tail truncation;
     `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the walk
     stopped early, if it did.
     """
 
-    __slots__ = ("broken", "last_live_end", "limit", "nodes", "root", "secret_pages", "top")
+    __slots__ = (
+        "broken",
+        "directories",
+        "last_live_end",
+        "limit",
+        "nodes",
+        "root",
+        "secret_pages",
+        "top",
+    )
 
     def __init__(
         self, nodes: list[FileNode], top: int, last_live_end: int, limit: int, broken: str
     ) -> None:
         self.nodes = nodes
         self.root = nodes[0] if nodes and nodes[0].is_directory else None
+        self.directories: dict[bytes, FileNode] = {}
+        for node in nodes:
+            if node.is_directory:
+                self.directories.setdefault(node.name, node)
         self.top = top
         self.last_live_end = last_live_end
         self.limit = limit
@@ -122,9 +135,9 @@ class FileTree:
         """Bytes left above the top of the chain."""
         return max(self.limit - self.top, 0)
 
-    def directories(self) -> Iterator[FileNode]:
-        """Yield the directories in order of creation."""
-        return (node for node in self.nodes if node.is_directory)
+    def at(self, address: int) -> FileNode | None:
+        """Return the object whose header lies at `address`."""
+        return next((node for node in self.nodes if node.address == address), None)
 
 
 def mount(memory: bytes | bytearray, start: int, pages: int) -> FileTree:

@@ -6,6 +6,7 @@ along; what was mounted stays good as long as the EEPROM's `generation` is the s
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from sscard.cos import options as options_page
 from sscard.cos.eeprom import PAGE_SIZE, Eeprom
@@ -13,6 +14,7 @@ from sscard.cos.firewall import guard
 from sscard.cos.journal import Journal
 from sscard.cos.layout import (
     AtrPage,
+    CardLifeCycle,
     CardState,
     ChipPage,
     DomainHeader,
@@ -21,10 +23,11 @@ from sscard.cos.layout import (
     Superblock,
 )
 from sscard.cos.objects import KeyRecord
-from sscard.cos.store import Store
 from sscard.cos.tree import FileTree, mount
 from sscard.errors import ImageError
 from sscard.spec.options import DEFAULTS
+
+CARD_LOCKED = CardLifeCycle.LOCKED.value
 
 __all__ = ["Extent", "Volume", "read_superblock"]
 
@@ -32,7 +35,7 @@ __all__ = ["Extent", "Volume", "read_superblock"]
 class Extent:
     """One domain's pages, the tree mounted from them, and the keys parsed so far."""
 
-    __slots__ = ("_memory", "code", "fid", "keys", "pages", "start", "tree")
+    __slots__ = ("_memory", "code", "fid", "header", "keys", "pages", "start", "tree")
 
     def __init__(self, memory: bytearray, code: int, start: int, pages: int, fid: int) -> None:
         self._memory = memory
@@ -41,7 +44,9 @@ class Extent:
         self.pages = pages
         self.fid = fid
         self.keys: dict[int, tuple[KeyRecord, ...]] = {}
+        self.header: DomainHeader | None = None
         self.tree = mount(memory, start, pages) if pages else FileTree([], 0, 0, 0, "")
+        self.read_header()
 
     def twin(self, memory: bytearray) -> "Extent":
         """Return the same extent over a copy of the memory; trees and keys are shared values."""
@@ -51,6 +56,7 @@ class Extent:
         other.start = self.start
         other.pages = self.pages
         other.fid = self.fid
+        other.header = self.header
         other.keys = self.keys
         other.tree = self.tree
         return other
@@ -75,20 +81,15 @@ class Extent:
         self.tree = mount(self._memory, self.start, self.pages)
         self.keys = {}
 
-    def read_header(self, store: Store) -> DomainHeader | None:
-        """Return the domain header, or None when its page is damaged."""
-        if not self.pages:
-            return None
-        try:
-            header = DomainHeader.parse(store.read(self.address, PAGE_SIZE))
-        except LayoutError:
-            return None
-        matches = (header.domain, header.start, header.pages) == (
-            self.code,
-            self.start,
-            self.pages,
-        )
-        return header if matches else None
+    def read_header(self) -> None:
+        """Read the domain header again; None when its page is damaged or another's."""
+        self.header = None
+        if self.pages:
+            page = bytes(self._memory[self.address : self.address + PAGE_SIZE])
+            with suppress(LayoutError):
+                header = DomainHeader.parse(page)
+                if header[:1] + header[2:4] == (self.code, self.start, self.pages):
+                    self.header = header
 
 
 def read_superblock(image: bytes | bytearray) -> Superblock:
@@ -200,6 +201,10 @@ class Volume:
             return CardState.parse(self.page(self.superblock.card_page))
         except LayoutError:
             return None
+
+    def locked(self) -> bool:
+        """Whether a CARD BLOCK of scope `card` has locked the card (cos 3.5)."""
+        return self.eeprom.memory[self.superblock.card_page * PAGE_SIZE + 2] == CARD_LOCKED
 
     def secret_pages(self) -> frozenset[int]:
         """Every page whose copies in the ring are scrubbed (cos 1.4)."""

@@ -5,6 +5,7 @@ and keeps no state between calls, so one may be shared by everything that uses t
 Imported by the other modules of `keys`; chaining, padding and MACs are built on top of it.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 
@@ -75,9 +76,8 @@ class Engine:
         self._cipher: SM4 | TripleDES = (
             SM4(key) if algorithm is Algorithm.SM4 else TripleDES((key * 3)[:24])
         )
-        ecb = Cipher(self._cipher, ECB())
-        self._encrypt = ecb.encryptor().update
-        self._decrypt = ecb.decryptor().update
+        self._encrypt = Cipher(self._cipher, ECB()).encryptor().update
+        self._decrypt: Callable[[bytes], bytes] | None = None  # few keys ever decipher
 
     def encrypt(self, data: bytes) -> bytes:
         """Encipher whole blocks, each on its own."""
@@ -93,6 +93,8 @@ class Engine:
             raise ValueError(f"{len(data)} bytes are not whole blocks of {self.block}")
         if len(data) > SHARED_MAX:
             return Cipher(self._cipher, ECB()).decryptor().update(data)
+        if self._decrypt is None:
+            self._decrypt = Cipher(self._cipher, ECB()).decryptor().update
         return self._decrypt(data)
 
     def cbc(self, iv: bytes, data: bytes) -> bytes:

@@ -1,0 +1,77 @@
+"""Finished cards: a profile brought onto a blank chip through the card's own commands.
+
+`sample_card()` is the shipped one: the citizen of ssse-lb002 10 with the bank data of
+pse-pboc 11, deterministic to the last byte.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from sscard.card import Card, ChipSpec, Snapshot
+from sscard.cos.layout import AtrProfile
+from sscard.env import Env
+from sscard.perso.profile import Profile
+from sscard.perso.script import personalise
+
+__all__ = ["blank_card", "chip_of", "new_card", "sample_card"]
+
+
+def sample_card(env: Env | None = None) -> Card:
+    """Return the finished sample card: both environments OPERATIONAL, holder PIN 123456."""
+    card = _finished("sample").fork()
+    if env is not None:
+        card.env = card.eeprom.env = env
+    return card
+
+
+def new_card(
+    profile: str | Profile = "sample",
+    overrides: Mapping[str, object] | None = None,
+    *,
+    env: Env | None = None,
+) -> Card:
+    """Return a card personalised from a profile, by APDUs.
+
+    `overrides` change the profile first, as `Profile.load` takes them. Raises ProfileError, or
+    PersonalisationError naming the step a card refused.
+    """
+    loaded = profile if isinstance(profile, Profile) else Profile.load(profile, overrides or {})
+    card = blank_card(loaded, env=env)
+    activation = card.power_on()
+    personalise(loaded, activation.transmit)
+    activation.power_off()
+    return card
+
+
+def blank_card(profile: Profile, *, env: Env | None = None) -> Card:
+    """Return the blank chip a profile begins with."""
+    return Card.blank(chip_of(profile), env=env)
+
+
+def chip_of(profile: Profile) -> ChipSpec:
+    """Return what the chip maker must do for a profile."""
+    chip, key = profile.chip, profile.transport_key
+    return ChipSpec(
+        size=chip.size,
+        atr_profile=AtrProfile[profile.atr_profile],
+        historical=profile.historical,
+        uuid=chip.uuid,
+        chip_serial=chip.serial,
+        ic_id=chip.ic_id,
+        ic_type=chip.ic_type,
+        fab_date=chip.fab_date,
+        cos_id=chip.cos_id,
+        generation=chip.generation,
+        test_card=chip.test,
+        plain_keys=chip.plain_keys,
+        transport_key=key.value,
+        transport_algorithm=key.algorithm,
+        transport_tries=key.tries,
+        options=dict(profile.options),
+    )
+
+
+@lru_cache(maxsize=8)
+def _finished(name: str) -> Snapshot:
+    """Personalise once a process; every caller gets a fork of the same snapshot."""
+    return new_card(name).snapshot()
