@@ -7,13 +7,13 @@ pse-pboc 11, deterministic to the last byte.
 from collections.abc import Mapping
 from functools import lru_cache
 
-from sscard.card import Card, ChipSpec, Snapshot
-from sscard.cos.layout import AtrProfile
+from sscard.builder import chip_of
+from sscard.card import Card, Snapshot
 from sscard.env import Env
 from sscard.perso.profile import Profile
 from sscard.perso.script import personalise
 
-__all__ = ["blank_card", "chip_of", "new_card", "sample_card"]
+__all__ = ["blank_card", "new_card", "sample_card"]
 
 
 def sample_card(env: Env | None = None) -> Card:
@@ -46,29 +46,6 @@ def new_card(
 def blank_card(profile: Profile, *, env: Env | None = None) -> Card:
     """Return the blank chip a profile begins with."""
     return Card.blank(chip_of(profile), env=env)
-
-
-def chip_of(profile: Profile) -> ChipSpec:
-    """Return what the chip maker must do for a profile."""
-    chip, key = profile.chip, profile.transport_key
-    return ChipSpec(
-        size=chip.size,
-        atr_profile=AtrProfile[profile.atr_profile],
-        historical=profile.historical,
-        uuid=chip.uuid,
-        chip_serial=chip.serial,
-        ic_id=chip.ic_id,
-        ic_type=chip.ic_type,
-        fab_date=chip.fab_date,
-        cos_id=chip.cos_id,
-        generation=chip.generation,
-        test_card=chip.test,
-        plain_keys=chip.plain_keys,
-        transport_key=key.value,
-        transport_algorithm=key.algorithm,
-        transport_tries=key.tries,
-        options=dict(profile.options),
-    )
 
 
 @lru_cache(maxsize=8)

@@ -65,11 +65,13 @@ class Bootstrap(NamedTuple):
     """The powers of a domain that has no owner yet (F7, F8), and always of the card manager.
 
     `sponsor` is the card manager's extent, whose master key acts here until the EMK is
-    written; `card_page` the card-state page, written by the hand-over.
+    written; `card_page` the card-state page, written by the hand-over; `secret_pages` what
+    else these powers may write that must not linger in the ring.
     """
 
     sponsor: Extent | None
     card_page: int
+    secret_pages: frozenset[int]
 
 
 class Session:
@@ -109,6 +111,7 @@ class Domain:
         applet: Applet,
         options: Mapping[str, str],
         facts: CardFacts,
+        bootstrap: Bootstrap | None,
     ) -> None:
         self.code = code
         self.extent = extent
@@ -118,7 +121,7 @@ class Domain:
         self.applet = applet
         self.options = options
         self.facts = facts
-        self.bootstrap: Bootstrap | None = None
+        self.bootstrap = bootstrap
         self.chip: Chip | None = None
         self.damaged = False
         self.rewiring_due = False
@@ -126,11 +129,12 @@ class Domain:
         self.challenge_history = (
             applet.challenge_lasts and options["challenge_policy"] == "history:4"
         )
-        self.keys = KeyRing(store, extent)
+        self.keys = KeyRing(store, extent, self.card_page)
         self._deferred: list[Callable[[], None]] = []
         self.header = DomainHeader(code, DomainState.CREATED, 0, 0, 0, 0)
         self.reload_header()
         self.session = Session(extent.tree.root)
+        self._expect_secrets()
 
     # --- life cycle -------------------------------------------------------------------
 
@@ -139,10 +143,14 @@ class Domain:
         """The page of the card state, for those who may write it."""
         return None if self.bootstrap is None else self.bootstrap.card_page
 
-    def sponsored_by(self, bootstrap: "Bootstrap | None") -> None:
-        """Take or lose the powers of the bootstrap; only the kernel's wiring calls it."""
+    def adopt(self, extent: Extent, bootstrap: Bootstrap | None) -> None:
+        """Take over a newly mounted extent and the powers that go with it.
+
+        Only the kernel's wiring calls it; the selection follows by address.
+        """
         self.bootstrap = bootstrap
-        self.keys = KeyRing(self.store, self.extent, self.card_page)
+        self.rebind(extent)
+        self.reload_header()
 
     @property
     def state(self) -> int:
@@ -252,7 +260,7 @@ class Domain:
         """Take over a newly mounted extent; the selection follows by address."""
         self.extent = extent
         self.keys = KeyRing(self.store, extent, self.card_page)
-        self.store.secret_pages = extent.secret_pages
+        self._expect_secrets()
         session = self.session
         if session.directory is not None:
             session.directory = extent.tree.at(session.directory.address)
@@ -260,6 +268,13 @@ class Domain:
             session.directory = extent.tree.root
         if session.file is not None:
             session.file = extent.tree.at(session.file.address)
+
+    def _expect_secrets(self) -> None:
+        """Tell the store which pages are scrubbed from the ring (cos 1.4)."""
+        secrets = self.extent.secret_pages
+        if self.bootstrap is not None:
+            secrets |= self.bootstrap.secret_pages
+        self.store.secret_pages = secrets
 
     # --- security status --------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sscard.cos import access
 from sscard.cos.objects import KEY_RECORD_SIZE, FileHeader, Kind
@@ -100,8 +101,12 @@ class FileRequest:
         )
 
 
+@lru_cache(maxsize=1024)
 def request(data: bytes) -> FileRequest:
-    """Parse the FCP of CREATE FILE; 6A80 for anything cos 2.2 does not allow."""
+    """Parse the FCP of CREATE FILE; 6A80 for anything cos 2.2 does not allow.
+
+    Pure, and remembered: every card of a profile is asked for the same files.
+    """
     try:
         outer = parse(data)
         if [tag for tag, _ in outer] != [0x62]:

@@ -7,7 +7,7 @@ with the power. Source: cos 3, 5.3; architecture section 4.
 
 from collections.abc import Sequence
 
-from sscard.cos.commands import Le, Row, Survives, form_refusal
+from sscard.cos.commands import Le, Survives, form_refusal
 from sscard.cos.domain import Domain
 from sscard.cos.eeprom import WriteFailure
 from sscard.cos.journal import FirewallViolation
@@ -115,7 +115,15 @@ class Kernel:
                 domain.gate(row)
             if session.directory is None and Survives.BLANK not in row.survives:
                 raise Refusal(SW.NOT_SUPPORTED, "the card has no MF", "ssse-lb002 3.11")
-            reply = self._run(domain, row, command)
+            dispatch = domain.applet.dispatch
+            if dispatch is None:
+                reply = row.handler(domain, command)
+            else:
+                reply = dispatch(domain, row, command)
+            domain.commit()
+            if domain.rewiring_due:
+                domain.rewiring_due = False
+                self._wiring.rewire()
         finally:
             if (
                 challenges
@@ -126,15 +134,6 @@ class Kernel:
         if isinstance(reply, Reply):
             return self._shape(command, reply.data, reply.sw, row.le, domain)
         return self._shape(command, reply, SW.OK, row.le, domain)
-
-    def _run(self, domain: Domain, row: Row, command: Command) -> bytes | Reply:
-        dispatch = domain.applet.dispatch
-        reply = row.handler(domain, command) if dispatch is None else dispatch(domain, row, command)
-        domain.commit()
-        if domain.rewiring_due:
-            domain.rewiring_due = False
-            self._wiring.rewire()
-        return reply
 
     def _drop(self, domain: Domain | None) -> None:
         """Undo what a refused command had begun."""
@@ -150,18 +149,18 @@ class Kernel:
     ) -> bytes:
         """Put the answer into the form the link and Le ask for (cos 1.6; pse-pboc 2.1)."""
         if not data:
-            return _OK if sw == SW.OK else bytes(sw)
+            return _OK if sw is SW.OK else bytes(sw)
+        if le is Le.RECORD:
+            le = Le.EXACT if domain is not None and domain.record_le_strict else Le.IGNORED
+        if le is Le.IGNORED and not command.data:
+            return data + _OK if sw is SW.OK else data + bytes(sw)
         if command.data:
             if self._t0:
                 self._pending = data
                 return bytes(SW.more(min(len(data), 256)) if sw == SW.OK else sw)
             return data + bytes(sw)
-        if le is Le.IGNORED:
-            return data + _OK if sw == SW.OK else data + bytes(sw)
-        if le is Le.RECORD:
-            le = Le.EXACT if domain is not None and domain.record_le_strict else Le.IGNORED
         wanted = command.le or 256
-        if le is not Le.IGNORED and wanted != len(data):
+        if wanted != len(data):
             if wanted > len(data):
                 if wanted != 256 or self._t0:
                     return bytes(SW.wrong_le(len(data)))

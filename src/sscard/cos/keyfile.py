@@ -38,23 +38,25 @@ class KeyRing:
             return ()
         known = self._extent.keys.get(holder.address)
         if known is None:
-            known = tuple(key for key in self.slots(holder) if key.state == LIVE and key.intact)
-            self._extent.keys[holder.address] = known
+            slots = (
+                KeyRecord.parse(raw, address)
+                for address, raw in self.slots(holder)
+                if raw[0] == LIVE
+            )
+            known = self._extent.keys[holder.address] = tuple(key for key in slots if key.intact)
         return known
 
-    def slots(self, holder: FileNode) -> list[KeyRecord]:
-        """Return every slot of a key EF as it stands, live or not."""
-        count = holder.header.body_length // KEY_RECORD_SIZE
+    def slots(self, holder: FileNode) -> list[tuple[int, bytes]]:
+        """Return every slot of a key EF as it stands, live or not: address and 40 bytes."""
+        body = self._store.read(holder.body, holder.header.body_length)
         return [
-            KeyRecord.parse(self._store.read(address, KEY_RECORD_SIZE), address)
-            for address in range(
-                holder.body, holder.body + count * KEY_RECORD_SIZE, KEY_RECORD_SIZE
-            )
+            (holder.body + at, body[at : at + KEY_RECORD_SIZE])
+            for at in range(0, len(body) - KEY_RECORD_SIZE + 1, KEY_RECORD_SIZE)
         ]
 
     def free_slot(self, holder: FileNode) -> int | None:
         """Return the address of the lowest slot that is not live."""
-        return next((slot.address for slot in self.slots(holder) if slot.state != LIVE), None)
+        return next((address for address, raw in self.slots(holder) if raw[0] != LIVE), None)
 
     def find(
         self, directory: FileNode, kind: int, identifier: int, version: int | None = None

@@ -7,6 +7,7 @@ tools; nothing here reads or writes an EEPROM.
 import struct
 import zlib
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
@@ -131,11 +132,15 @@ class FileHeader(NamedTuple):
         )
         return packed[:44] + _header_crc(packed).to_bytes(4, "big")
 
-    @classmethod
-    def parse(cls, raw: bytes) -> "FileHeader":
-        """Parse 48 bytes; a wrong CRC gives a header with `intact` False."""
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def parse(raw: bytes) -> "FileHeader":
+        """Parse 48 bytes; a wrong CRC gives a header with `intact` False.
+
+        Pure, and remembered: mounting after each CREATE FILE reads the same headers again.
+        """
         fields = _HEADER.unpack(raw)
-        return cls(
+        return FileHeader(
             state=fields[0],
             kind=fields[1],
             fid=fields[2],

@@ -4,8 +4,6 @@ Functions over a store and a tree node; rights and addressing forms are the comm
 (`sscard.cos.basic`). Each loop is bounded by the body, whatever the bytes in it say.
 """
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from sscard.cos.objects import Kind
@@ -34,7 +32,8 @@ def by_number(store: Store, node: FileNode, number: int) -> Slot | None:
     if number < 1:
         return None
     if node.kind in _VARIABLE:
-        return next(islice(_variable_slots(store, node), number - 1, None), None)
+        slots = _variable_slots(store, node)
+        return slots[number - 1] if number <= len(slots) else None
     length = node.header.record_max
     first, second = store.read(node.body, _PREFIX)
     if node.kind == Kind.LINEAR_FIXED:
@@ -61,7 +60,7 @@ def by_tag(store: Store, node: FileNode, tag: int) -> Slot | None:
 def count(store: Store, node: FileNode) -> int:
     """Return how many records the file holds."""
     if node.kind in _VARIABLE:
-        return sum(1 for _ in _variable_slots(store, node))
+        return len(_variable_slots(store, node))
     body = store.read(node.body, _PREFIX)
     held = body[0] if node.kind == Kind.LINEAR_FIXED else body[1]
     return min(held, node.header.record_count)
@@ -79,19 +78,28 @@ def add(store: Store, node: FileNode, data: bytes) -> None:
         _add_fixed(store, node, data)
 
 
-def _variable_slots(store: Store, node: FileNode) -> Iterator[Slot]:
-    """Yield the records of a variable file in order of creation."""
+def _variable_slots(store: Store, node: FileNode) -> list[Slot]:
+    """Return the records of a variable file in order of creation."""
+    slots: list[Slot] | None = store.memo.get(node.address)
+    if slots is None:
+        slots = store.memo[node.address] = _parse_slots(store, node)
+    return slots
+
+
+def _parse_slots(store: Store, node: FileNode) -> list[Slot]:
     base = node.body
     body = store.read(base, node.header.body_length)
     used = min((body[0] << 8 | body[1]) + _PREFIX, len(body)) if len(body) >= _PREFIX else 0
+    slots = []
     at = _PREFIX
     while at < used:
         length = body[at]
         at += 1
         if at + length > used:
             break
-        yield Slot(base + at, length)
+        slots.append(Slot(base + at, length))
         at += length
+    return slots
 
 
 def _add_variable(store: Store, node: FileNode, data: bytes) -> None:
@@ -100,7 +108,7 @@ def _add_variable(store: Store, node: FileNode, data: bytes) -> None:
         raise Refusal(SW.WRONG_LENGTH, f"a record has at most {header.record_max} bytes", _REF)
     if node.kind == Kind.LINEAR_TLV and (len(data) < 2 or data[1] != len(data) - 2):
         raise Refusal(SW.WRONG_DATA, "a record of this file is one tag, length, value", _REF)
-    slots = list(_variable_slots(store, node))
+    slots = _variable_slots(store, node)
     used = sum(slot.length + 1 for slot in slots)
     after = used + 1 + len(data)
     if len(slots) >= header.record_count or after > header.capacity:

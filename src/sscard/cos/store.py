@@ -7,6 +7,7 @@ path.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sscard.cos.eeprom import Eeprom
 from sscard.cos.journal import FirewallViolation, Journal
@@ -22,6 +23,9 @@ class Store:
     the journal: a domain code, or 81/82 for the bootstrap of domain 1 or 2 (cos 1.4).
     Addresses are absolute EEPROM addresses. A bad address is a bug or an attack, never a
     refusal: it raises `FirewallViolation`.
+
+    `memo` keeps what was parsed from the bytes, by the address of the object; any write, and
+    any transaction dropped, empties it.
     """
 
     __slots__ = (
@@ -31,6 +35,7 @@ class Store:
         "_pending",
         "_ranges",
         "_start",
+        "memo",
         "secret_pages",
         "tag",
     )
@@ -39,11 +44,13 @@ class Store:
         self._memory = eeprom.memory
         self._journal = journal
         self._pending: dict[int, bytearray] = {}
+        self.memo: dict[int, Any] = {}
         self.secret_pages: frozenset[int] = frozenset()
         self.allow(ranges, tag)
 
     def allow(self, ranges: Sequence[range], tag: int) -> None:
         """Set what this window covers; only the kernel's wiring calls it."""
+        self.memo = {}
         self._ranges = tuple(ranges)
         self._start = self._ranges[0].start * PAGE_SIZE
         self._limit = self._ranges[0].stop * PAGE_SIZE
@@ -74,6 +81,8 @@ class Store:
         end = address + len(data)
         if address < self._start or end > self._limit:
             self._require(address, end)
+        if self.memo:
+            self.memo = {}
         offset = 0
         while address < end:
             page, begin = divmod(address, PAGE_SIZE)
@@ -112,6 +121,7 @@ class Store:
         """Forget the transaction: the command was refused."""
         if self._pending:
             self._pending = {}
+            self.memo = {}
 
     def pages_pending(self) -> frozenset[int]:
         """The pages the running transaction would write."""

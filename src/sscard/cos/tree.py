@@ -26,7 +26,10 @@ _DIRECTORY_NAME = 8
 
 
 class FileNode:
-    """A live object: its header, where its body lies, and its place in the tree."""
+    """A live object: its header, where its body lies, and its place in the tree.
+
+    `is_directory`: an MF, DDF or ADF. `end` is the address of the next object.
+    """
 
     __slots__ = (
         "address",
@@ -37,6 +40,7 @@ class FileNode:
         "end",
         "fid",
         "header",
+        "is_directory",
         "key_file",
         "kind",
         "name",
@@ -48,6 +52,7 @@ class FileNode:
         self.address = address
         self.header = header
         self.kind = header.kind
+        self.is_directory = header.kind == Kind.DIRECTORY
         self.fid = header.fid
         self.sfi = header.sfi
         self.body = address + HEADER_SIZE
@@ -58,11 +63,6 @@ class FileNode:
         self.children: list[FileNode] = []
         self.by_sfi: dict[int, FileNode] = {}
         self.key_file: FileNode | None = None
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether this is an MF, DDF or ADF."""
-        return self.kind == Kind.DIRECTORY
 
     @property
     def is_secret(self) -> bool:
@@ -91,9 +91,9 @@ class FileNode:
 class FileTree:
     """What one extent holds: the root directory and every object in chain order.
 
-    `directories` has them by DF name, in order of creation; `top` is the first free address; `last_live_end` where it would be after tail truncation;
-    `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the walk
-    stopped early, if it did.
+    `directories` has them by DF name, in order of creation; `top` is the first free address;
+    `last_live_end` where it would be after tail truncation; `secret_pages` the pages that
+    carry a body of kind 0C or 09; `broken` says why the walk stopped early, if it did.
     """
 
     __slots__ = (

@@ -57,49 +57,46 @@ class Wiring:
 
     def _card_manager(self, extent: Extent) -> None:
         page = self._volume.superblock.card_page
-        domain = self._domain(0, extent, self._card_manager_ranges())
-        domain.store.allow(self._card_manager_ranges(), 0)
-        domain.sponsored_by(Bootstrap(None, page))
+        powers = Bootstrap(None, page, frozenset((page,)))
+        domain = self._domain(0, extent, self._card_manager_ranges(), 0, powers)
         domain.chip = self._chip
         self._chip.store = domain.store
-        domain.rebind(extent)
-        domain.store.secret_pages = extent.secret_pages | {page}
         if self._volume.card_state() is None:
             domain.damaged = True
-        domain.refresh_restriction()
+            domain.refresh_restriction()
 
     def _environment(self, code: int, extent: Extent, manager: Extent) -> None:
-        domain = self._domain(code, extent, [extent.page_range])
-        if domain.state == DomainState.CREATED:
+        header = extent.header
+        if header is not None and header.state == DomainState.CREATED:
             page = self._volume.superblock.card_page
+            powers = Bootstrap(manager, page, manager.secret_pages | {page})
             ranges = [extent.page_range, *self._card_manager_ranges()]
-            domain.store.allow(ranges, BOOTSTRAP | code)
-            domain.sponsored_by(Bootstrap(manager, page))
-            domain.rebind(extent)
-            domain.store.secret_pages = extent.secret_pages | manager.secret_pages | {page}
+            self._domain(code, extent, ranges, BOOTSTRAP | code, powers)
         else:
-            domain.store.allow([extent.page_range], code)
-            domain.sponsored_by(None)
-            domain.rebind(extent)
-        domain.refresh_restriction()
+            self._domain(code, extent, [extent.page_range], code, None)
 
-    def _domain(self, code: int, extent: Extent, ranges: list[range]) -> Domain:
-        known = self.domains.get(code)
-        if known is not None:
-            known.extent = extent
-            known.reload_header()
-            return known
+    def _domain(
+        self, code: int, extent: Extent, ranges: list[range], tag: int, powers: Bootstrap | None
+    ) -> Domain:
+        """Return the domain of an extent, confined to `ranges`: a new one, or the one known."""
         volume = self._volume
-        domain = self.domains[code] = Domain(
-            code=code,
-            extent=extent,
-            store=Store(volume.eeprom, volume.journal, ranges, code),
-            rng=Drbg(self._env, volume.chip.serial, code),
-            crypto=self._crypto,
-            applet=self._applets[code],
-            options=volume.options,
-            facts=self._chip,
-        )
+        domain = self.domains.get(code)
+        if domain is None:
+            domain = self.domains[code] = Domain(
+                code=code,
+                extent=extent,
+                store=Store(volume.eeprom, volume.journal, ranges, tag),
+                rng=Drbg(self._env, volume.chip.serial, code),
+                crypto=self._crypto,
+                applet=self._applets[code],
+                options=volume.options,
+                facts=self._chip,
+                bootstrap=powers,
+            )
+        else:
+            domain.store.allow(ranges, tag)
+            domain.adopt(extent, powers)
+        domain.refresh_restriction()
         return domain
 
     def _card_manager_ranges(self) -> list[range]:
