@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the emulated card is, as ratios to a floor of the same run."""

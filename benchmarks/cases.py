@@ -1,0 +1,120 @@
+"""What is measured. Every case runs once and is checked before anybody times it."""
+
+from collections.abc import Callable, Iterator
+from itertools import cycle
+
+from benchmarks.floor import BareCard, virtual_smart_card
+from benchmarks.measure import Case
+from sscard.builder import build
+from sscard.card import Activation, Card
+from sscard.keys.session import cryptogram
+from sscard.perso.profile import Profile
+from sscard.sample import new_card, sample_card
+
+__all__ = ["FLOOR", "cases"]
+
+FLOOR = "floor: READ RECORD of a bare dispatcher"
+SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00")
+READ = bytes.fromhex("00B2052C00")
+READ_LAST = bytes.fromhex("00B2072C00")
+REFUSED = bytes.fromhex("00DC0528060504 20240116".replace(" ", ""))
+UPDATES = [bytes.fromhex("00DC0528060504" + date) for date in ("20240116", "20240117")]
+VERIFY = bytes.fromhex("0020000003123456")
+CHALLENGE = bytes.fromhex("0084000008")
+UK = 0x04
+
+
+def cases() -> Iterator[Case]:
+    """Yield the cases in the order of the table."""
+    yield from _floors()
+    yield from _reading()
+    yield from _security()
+    yield from _copies()
+    yield from _making()
+
+
+def _floors() -> Iterator[Case]:
+    bare = BareCard()
+    yield _apdu(FLOOR, bare.transmit, READ)
+    peer = virtual_smart_card()
+    if peer is not None:
+        note = "Debian's python3-virtualsmartcard"
+        yield _apdu("peer: READ BINARY 16", peer, bytes.fromhex("00B0850010"), note=note)
+        yield _apdu("peer: GET CHALLENGE", peer, CHALLENGE, note=note)
+
+
+def _reading() -> Iterator[Case]:
+    card = _ssse()
+    yield _apdu("READ RECORD", card.transmit, READ, goal=400_000)
+    yield _apdu("READ RECORD, last of seven", card.transmit, READ_LAST)
+    yield _apdu("refused UPDATE RECORD", card.transmit, REFUSED, sw="6982")
+    yield _apdu("SELECT with FCI", card.transmit, SSSE, goal=200_000)
+    yield _apdu("GET CHALLENGE", card.transmit, CHALLENGE)
+    traced = sample_card()
+    seen: list[object] = []
+    traced.trace(lambda event: seen.clear())
+    activation = traced.power_on()
+    activation.transmit(SSSE)
+    yield _apdu("READ RECORD, traced", activation.transmit, READ)
+
+
+def _security() -> Iterator[Case]:
+    card = _ssse()
+    _apdu("", card.transmit, VERIFY)
+    yield _apdu("VERIFY", card.transmit, VERIFY, note="two scrubbed transactions")
+    key = Profile.load("sample").ssse
+    assert key is not None
+    update_key = key.key(0x0D, UK)
+    assert update_key is not None
+
+    def pair() -> None:
+        challenge = card.transmit(CHALLENGE)[:8]
+        proof = cryptogram(0, update_key.value, challenge, challenge) + challenge
+        answer = card.transmit(bytes((0, 0x82, 0, UK, 16)) + proof)
+        assert answer == b"\x90\x00", answer.hex()
+
+    pair()
+    yield Case("challenge + EXTERNAL AUTHENTICATE", pair, 25_000, note="terminal's part included")
+    turns = cycle(UPDATES)
+    for update in UPDATES:
+        assert card.transmit(update) == b"\x90\x00"
+    yield Case("atomic UPDATE RECORD", lambda: card.transmit(next(turns)), 60_000)
+
+
+def _copies() -> Iterator[Case]:
+    card = sample_card()
+    card.power_on().transmit(SSSE)
+    snapshot = card.snapshot()
+    yield Case("fork of a snapshot", snapshot.fork, 100_000)
+    yield Case("restore of 80 KiB", lambda: card.restore(snapshot), 100_000)
+    yield Case("power-on", card.power_on)
+    yield Case("fork + power-on + SELECT", lambda: snapshot.fork().power_on().transmit(SSSE))
+    image = card.image
+    yield Case("mount of an image + power-on", lambda: Card.from_image(image).power_on())
+
+
+def _making() -> Iterator[Case]:
+    profile = Profile.load("sample")
+    yield Case("personalisation by APDUs", lambda: new_card(profile), 60)
+    yield Case("personalisation by builder", lambda: build(profile), 1_000)
+
+
+def _ssse() -> Activation:
+    activation = sample_card().power_on()
+    assert activation.transmit(SSSE)[-2:] == b"\x90\x00"
+    return activation
+
+
+def _apdu(
+    name: str,
+    transmit: Callable[[bytes], bytes],
+    apdu: bytes,
+    *,
+    sw: str = "9000",
+    goal: float | None = None,
+    note: str = "",
+) -> Case:
+    answer = transmit(apdu)
+    if answer[-2:].hex() != sw:
+        raise AssertionError(f"{name}: {answer.hex()} instead of {sw}")
+    return Case(name, lambda: transmit(apdu), goal, note=note)
