@@ -30,6 +30,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("SSCARD_HYPOTHESIS", "default"))
 
+SOFTHSM2 = Path("/usr/lib/softhsm/libsofthsm2.so")
 VPCD_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 
 
@@ -40,8 +41,13 @@ def _program(name: str) -> bool:
 
 def _pyscard() -> bool:
     """Whether pyscard loads, its extension and libpcsclite included."""
+    return _module("smartcard.scard")
+
+
+def _module(name: str) -> bool:
+    """Whether a module loads."""
     try:
-        importlib.import_module("smartcard.scard")
+        importlib.import_module(name)
     except ImportError:
         return False
     return True
@@ -53,6 +59,7 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
     "pcscd": lambda: _program("pcscd"),
     "pyscard": _pyscard,
     "scriptor": lambda: _program("scriptor"),
+    "softhsm2": lambda: _program("softhsm2-util") and SOFTHSM2.exists() and _module("pkcs11"),
     "vpcd": VPCD_DRIVER.exists,
 }
 
@@ -86,3 +93,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("interop"):
             item.add_marker(pytest.mark.xdist_group("interop"))
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how often tests/tear cut the power and what caught each planted mistake."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    noted = [pair for report in reports for pair in report.user_properties]
+    totals: dict[str, int] = {}
+    for name, value in noted:
+        if name.startswith("tear "):
+            totals[name[5:]] = totals.get(name[5:], 0) + value
+    if totals:
+        counted = ", ".join(f"{value:,} {name}" for name, value in totals.items())
+        terminalreporter.write_line(f"power losses: {counted}")
+    caught = [value for name, value in noted if name == "planted"]
+    if caught:
+        terminalreporter.write_line(f"planted mistakes caught: {len(caught)}")
+        for line in caught:
+            terminalreporter.write_line(f"  {line}")

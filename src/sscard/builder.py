@@ -28,6 +28,7 @@ from sscard.keys.diversify import kcv
 from sscard.perso.fcp import directory_fcp, file_fcp, key_file_fcp
 from sscard.perso.model import Directory, File, Key
 from sscard.perso.profile import Profile
+from sscard.perso.psam import PsamProfile
 
 __all__ = ["build", "chip_of"]
 
@@ -62,7 +63,7 @@ def build(profile: Profile) -> bytes:
     return bytes(image)
 
 
-def chip_of(profile: Profile) -> ChipSpec:
+def chip_of(profile: Profile | PsamProfile) -> ChipSpec:
     """Return what the chip maker must do for a profile."""
     chip, key = profile.chip, profile.transport_key
     return ChipSpec(

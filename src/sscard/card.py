@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
+from sscard.apps.psam import PSAM_APPLET
 from sscard.apps.pse import PSE_APPLET
 from sscard.apps.ssse import SSSE_APPLET
 from sscard.cos.domain import CM, PSE, SSSE
@@ -23,17 +24,17 @@ from sscard.cos.wiring import Wiring
 from sscard.env import Env
 from sscard.errors import ActivationError, PowerLoss
 from sscard.imagefile import ImageFile
-from sscard.iso.atr import Atr, AtrProfile
 
 __all__ = ["Activation", "Card", "ChipSpec", "Link", "Snapshot"]
 
 Link = Literal["apdu", "t0"]
 """How answers are shaped: at once, or as a T=0 contact card does (61xx, 6Cxx)."""
 
-_APPLETS = {CM: CARD_MANAGER, SSSE: SSSE_APPLET, PSE: PSE_APPLET}
-_NO_ATR = bytes((0x3B, 0x00))
-"""What a card answers whose ATR page is damaged: a valid ATR that says nothing."""
-_LEAST_HISTORY = 8
+_APPLETS = {
+    "user": {CM: CARD_MANAGER, SSSE: SSSE_APPLET, PSE: PSE_APPLET},
+    "psam": {CM: PSAM_APPLET},
+}
+"""The applet of each domain, by the kind of card its image says it is (ADR 7)."""
 
 
 class Snapshot(NamedTuple):
@@ -109,7 +110,7 @@ class Card:
     @property
     def atr(self) -> bytes:
         """The answer to reset the card gives (cos 1.6)."""
-        return _answer_to_reset(self._mounted())
+        return self._mounted().answer_to_reset
 
     def power_on(self, link: Link = "apdu") -> "Activation":
         """Power the card and return its activation; the previous one ends.
@@ -129,10 +130,10 @@ class Card:
         if self._file is not None:
             self._file.save_env(self.env)
         volume = self._mounted()
-        wiring = Wiring(volume, self.env, _APPLETS)
+        wiring = Wiring(volume, self.env, _APPLETS[volume.options["card_kind"]])
         kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")
         for listener in self._listeners:
-            listener(PoweredOn(_answer_to_reset(volume)))
+            listener(PoweredOn(volume.answer_to_reset))
         return kernel
 
     def _mounted(self) -> Volume:
@@ -192,7 +193,7 @@ class Activation:
         self._card = card
         self._kernel: Kernel | None = kernel
         self._link = link
-        self.atr = _answer_to_reset(card._mounted())
+        self.atr = card._mounted().answer_to_reset
         card._activation = self
 
     def transmit(self, apdu: bytes) -> bytes:
@@ -226,10 +227,3 @@ class Activation:
         if self._kernel is None:
             raise ActivationError("this activation has ended: call card.power_on() again")
         return self._kernel
-
-
-def _answer_to_reset(volume: Volume) -> bytes:
-    page = volume.atr
-    if page is None or len(page.historical) < _LEAST_HISTORY:
-        return _NO_ATR
-    return bytes(Atr.build(AtrProfile[page.profile.name], page.historical))

@@ -35,6 +35,7 @@ PLANTED = {
         "transport/memory.py",
         "from smartcard.System import readers",
     ),
+    "Only the PKCS#11 vault imports pkcs11": ("perso/planted.py", "import pkcs11"),
     "Only cli imports typer": ("testing/planted.py", "def late():\n    import typer"),
 }
 

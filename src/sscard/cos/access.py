@@ -4,7 +4,7 @@ Pure functions of an AC2 word and two masks. Bit g of a mask is set when a key o
 grant g was proved; bit 15 is the master key of that level.
 """
 
-__all__ = ["ALWAYS", "MASTER_BIT", "NEVER", "satisfied", "valid"]
+__all__ = ["ALWAYS", "MASTER_BIT", "NEVER", "satisfied", "single", "valid"]
 
 ALWAYS = 0x0000
 NEVER = 0xFFFF
@@ -23,6 +23,13 @@ def valid(word: int) -> bool:
     if first & 0xB0 != _OPERAND:
         return False
     return second == 0 or second & 0x90 == _OPERAND
+
+
+def single(word: int) -> tuple[bool, int] | None:
+    """Return (is of the environment, grant) of a condition with one operand, else None."""
+    if word in (ALWAYS, NEVER) or word & 0xFF:
+        return None
+    return bool(word >> 8 & _ENVIRONMENT), word >> 8 & 0x0F
 
 
 def satisfied(word: int, directory_mask: int, environment_mask: int) -> bool:

@@ -35,9 +35,11 @@ _LE_ALL = 256
 
 
 @FILE_ACCESS.command(
-    (0x00, 0x04), 0xB0, "READ BINARY", p1=_BINARY_P1, p2=None, lc=_MAC_ONLY, le=Le.IGNORED,
-    ref="cos 2.2",
-)  # fmt: skip
+    0x00, 0xB0, "READ BINARY", p1=_BINARY_P1, p2=None, le=Le.IGNORED, ref="cos 2.2"
+)
+@FILE_ACCESS.command(
+    0x04, 0xB0, "READ BINARY", p1=_BINARY_P1, p2=None, lc=_MAC_ONLY, le=Le.IGNORED, ref="cos 2.2"
+)
 def read_binary(domain: Domain, command: Command) -> bytes | Reply:
     """Return Le bytes from an offset of a transparent EF; Le 00 gives what there is.
 
@@ -86,7 +88,11 @@ def _binary(domain: Domain, command: Command) -> tuple[FileNode, int]:
 
 
 @FILE_ACCESS.command(
-    (0x00, 0x04), 0xB2, "READ RECORD", p1=None, p2=_BY_NUMBER_OR_TAG, lc=_MAC_ONLY, le=Le.RECORD,
+    0x00, 0xB2, "READ RECORD", p1=None, p2=_BY_NUMBER_OR_TAG, le=Le.RECORD,
+    ref="ssse-lb002 3.4; cos 2.2",
+)  # fmt: skip
+@FILE_ACCESS.command(
+    0x04, 0xB2, "READ RECORD", p1=None, p2=_BY_NUMBER_OR_TAG, lc=_MAC_ONLY, le=Le.RECORD,
     ref="ssse-lb002 3.4; cos 2.2",
 )  # fmt: skip
 def read_record(domain: Domain, command: Command) -> bytes | Reply:

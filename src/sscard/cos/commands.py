@@ -29,7 +29,7 @@ class Le(Enum):
     IGNORED = auto()
     """The whole answer always comes."""
     RECORD = auto()
-    """As the image's `record_le` option says: IGNORED or EXACT."""
+    """As the image's `record_le` option says: IGNORED, or EXACT but for Le 00 (ssse-lb002 3.4)."""
 
 
 class Survives(Flag):
@@ -61,18 +61,22 @@ class Row(NamedTuple):
 
 
 ANY_LC = range(1, 256)
+_KERNEL_INS = (0xA4, 0xC0)
+"""SELECT and GET RESPONSE: known everywhere, but not to the tables."""
 NO_DATA = (0,)
 
 
 class CommandTable:
     """The commands of one domain, by class and instruction.
 
-    `policy` of unknown ones: an unknown class is 6E00, channel bits `channel`, an instruction
-    no row has 6D00, secure messaging on a row without it 6882, another class 6E00.
+    Of unknown ones an unknown class is 6E00, channel bits `channel`, an instruction no row has
+    6D00, secure messaging on a row without it 6882, another class 6E00. `one_class_error`
+    leaves of these only 6E00 for the class and 6D00 for the instruction (pse-pboc 2.1).
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, one_class_error: bool = False) -> None:
         self.name = name
+        self._one_class_error = one_class_error
         self._rows: dict[int, Row] = {}
         self.get = self._rows.get
         """The row of `cla << 8 | ins`, or None: the one lookup of the hot path."""
@@ -122,15 +126,16 @@ class CommandTable:
 
     def unknown(self, cla: int, ins: int, channel: SW) -> Refusal:
         """Return the refusal of a command that has no row. Source: cos 5.1, 5.3."""
-        if cla & 0x10 and cla & 0xEC in (0x00, 0x80, 0x04, 0x84):
+        special = not self._one_class_error
+        if special and cla & 0x10 and cla & 0xEC in (0x00, 0x80, 0x04, 0x84):
             return Refusal(SW.CHAINING_NOT_SUPPORTED, "command chaining is not offered", "cos 5.3")
         if cla & ~0x87 & 0xFF:
             return Refusal(SW.CLA_UNKNOWN, f"class {cla:02X} is unknown", "cos 5.3")
         if cla & 0x03:
             return Refusal(channel, "logical channels are not supported", "cos 5.1")
-        if not any(row.ins == ins for row in self._rows.values()):
+        if ins not in _KERNEL_INS and not any(row.ins == ins for row in self._rows.values()):
             return Refusal(SW.INS_UNKNOWN, f"instruction {ins:02X} is unknown here", "cos 3.2")
-        if cla & 0x04 and (cla & ~0x04) << 8 | ins in self._rows:
+        if special and cla & 0x04 and (cla & ~0x04) << 8 | ins in self._rows:
             return Refusal(
                 SW.SM_NOT_SUPPORTED, "this command has no secure messaging form", "cos 5.3"
             )

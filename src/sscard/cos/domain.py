@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sscard.cos import access
 from sscard.cos.chip import Chip
-from sscard.cos.commands import Row, Survives
+from sscard.cos.commands import CommandTable, Row, Survives
 from sscard.cos.crypto import Crypto
 from sscard.cos.keyfile import KeyRing
 from sscard.cos.layout import Block, DomainHeader, DomainState
@@ -85,10 +85,12 @@ class Session:
         "environment_mask",
         "file",
         "restriction",
+        "table",
     )
 
-    def __init__(self, directory: FileNode | None) -> None:
+    def __init__(self, directory: FileNode | None, table: CommandTable) -> None:
         self.directory = directory
+        self.table = table
         self.file: FileNode | None = None
         self.directory_mask = 0
         self.environment_mask = 0
@@ -125,6 +127,8 @@ class Domain:
         self.chip: Chip | None = None
         self.damaged = False
         self.rewiring_due = False
+        self.lock_card: Callable[[], None] | None = None
+        """CARD BLOCK of the whole card: given only where `card_block_scope` is card (cos 3.5)."""
         self.record_le_strict = options["record_le"] == "strict"
         self.challenge_history = (
             applet.challenge_lasts and options["challenge_policy"] == "history:4"
@@ -133,7 +137,7 @@ class Domain:
         self._deferred: list[Callable[[], None]] = []
         self.header = DomainHeader(code, DomainState.CREATED, 0, 0, 0, 0)
         self.reload_header()
-        self.session = Session(extent.tree.root)
+        self.session = Session(extent.tree.root, applet.table)
         self._expect_secrets()
 
     # --- life cycle -------------------------------------------------------------------
@@ -177,7 +181,7 @@ class Domain:
 
     def enter(self) -> None:
         """Make the root directory current, with nothing proved (F5)."""
-        self.session = Session(self.extent.tree.root)
+        self.session = Session(self.extent.tree.root, self.applet.table)
         self.refresh_restriction()
 
     def select(self, node: FileNode) -> None:
@@ -195,8 +199,11 @@ class Domain:
         self.applet.on_select(self)
 
     def refresh_restriction(self) -> None:
-        """Work out again what blocks this domain or its current application (F10)."""
-        self.session.restriction = self.restriction_of(self.session.directory)
+        """Work out again what the current directory takes: its restriction (F10), its commands."""
+        session = self.session
+        session.restriction = self.restriction_of(session.directory)
+        if self.applet.table_for is not None:
+            session.table = self.applet.table_for(self)
 
     def restriction_of(self, node: FileNode | None) -> Restriction | None:
         """Return what restricts a directory of this domain, the strongest reason first."""
@@ -315,11 +322,7 @@ class Domain:
 
     def override(self) -> bool:
         """Whether the personalisation override of cos 2.3 is in force."""
-        return bool(
-            self.header.state == DomainState.OWNED
-            and self.code
-            and self.session.environment_mask & access.MASTER_BIT
-        )
+        return self.applet.override(self)
 
     def grant(self, key: KeyRecord, holder: FileNode | None) -> None:
         """Set the right that a proved key gives (cos 2.3)."""

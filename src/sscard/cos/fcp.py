@@ -54,6 +54,7 @@ class FileRequest:
     sm_write: int = 0
     domain: int | None = None
     suite: int | None = None
+    lcs: int = 0x05
 
     @property
     def body_length(self) -> int:
@@ -98,6 +99,7 @@ class FileRequest:
             sm_write=self.sm_write,
             quota=self.quota,
             suite=suite,
+            lcs=self.lcs,
         )
 
 

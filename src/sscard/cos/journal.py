@@ -208,10 +208,14 @@ class Journal:
             raise
         self.seq = seq + 1
         self.slot = slot + 1 if slot + 1 < self._pages else 0
-        self._apply(changed)
-        self._mark(slot)
-        if secret and self.scrub:
-            self._scrub(seq, tag, range(first, slot), slot)
+        try:
+            self._apply(changed)
+            self._mark(slot)
+            if secret and self.scrub:
+                self._scrub(seq, tag, range(first, slot), slot)
+        except WriteFailure:
+            self._eeprom.generation += 1  # committed, yet incomplete: the next power-on goes on
+            raise
         return True
 
     def initialise(self, tag: int, images: Mapping[int, bytes]) -> None:

@@ -25,7 +25,9 @@ __all__ = ["Kernel"]
 _OK = bytes(SW.OK)
 _WRONG_LENGTH = bytes(SW.WRONG_LENGTH)
 _INTERNAL_FAULT = bytes(SW.INTERNAL_FAULT)
-_SELECT, _GET_RESPONSE, _GET_CHALLENGE = 0xA4, 0xC0, 0x84
+_SELECT, _GET_RESPONSE = 0xA4, 0xC0
+_ALL_OF_IT = (None, 256)
+"""Le absent, or 00."""
 
 
 class Kernel:
@@ -45,7 +47,7 @@ class Kernel:
         self._listeners = listeners
         self._t0 = t0
         self.domains = wiring.domains
-        self.current: Domain | None = self.domains[0]
+        self.current = self._unless_locked(self.domains[0])
         self._selector = Selector(self.domains, volume)
         self._pending = b""
         self._mute = False
@@ -75,6 +77,9 @@ class Kernel:
             return bytes(refusal.sw)
         except WriteFailure as failure:
             self._drop(domain)
+            if domain is not None and self._volume.generation != self._volume.eeprom.generation:
+                domain.damaged = True  # committed, but not all of it home: power-on goes on
+                domain.refresh_restriction()
             self._refusal = Refusal(
                 SW.MEMORY_FAILURE, f"page {failure.page} cannot be written", "cos 1.2"
             )
@@ -94,17 +99,19 @@ class Kernel:
             return self._get_response(domain, command)
         self._pending = b""
         if ins == _SELECT and not command.cla:
-            selected = self._selector.select(domain, command)
-            self.current = self._selector.current
+            try:
+                selected = self._selector.select(domain, command)
+            finally:
+                self.current = self._selector.current
             return self._shape(command, selected.data, selected.sw, Le.IGNORED)
         if domain is None:
             raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
         session = domain.session
         challenges = session.challenges
         try:
-            row = domain.applet.table.get(command.cla << 8 | ins)
+            row = session.table.get(command.cla << 8 | ins)
             if row is None:
-                raise domain.applet.table.unknown(command.cla, ins, domain.applet.channel)
+                raise session.table.unknown(command.cla, ins, domain.applet.channel)
             if (
                 (row.p1 is not None and command.p1 not in row.p1)
                 or (row.p2 is not None and command.p2 not in row.p2)
@@ -115,15 +122,12 @@ class Kernel:
                 domain.gate(row)
             if session.directory is None and Survives.BLANK not in row.survives:
                 raise Refusal(SW.NOT_SUPPORTED, "the card has no MF", "ssse-lb002 3.11")
-            dispatch = domain.applet.dispatch
-            if dispatch is None:
-                reply = row.handler(domain, command)
-            else:
-                reply = dispatch(domain, row, command)
+            reply = row.handler(domain, command)
             domain.commit()
             if domain.rewiring_due:
                 domain.rewiring_due = False
                 self._wiring.rewire()
+                self.current = self._unless_locked(domain)
         finally:
             if (
                 challenges
@@ -134,6 +138,10 @@ class Kernel:
         if isinstance(reply, Reply):
             return self._shape(command, reply.data, reply.sw, row.le, domain)
         return self._shape(command, reply, SW.OK, row.le, domain)
+
+    def _unless_locked(self, domain: Domain) -> Domain | None:
+        """Return `domain`, or None: a locked card answers 6A81 to everything (cos 3.5)."""
+        return None if self._volume.locked() else domain
 
     def _drop(self, domain: Domain | None) -> None:
         """Undo what a refused command had begun."""
@@ -151,7 +159,8 @@ class Kernel:
         if not data:
             return _OK if sw is SW.OK else bytes(sw)
         if le is Le.RECORD:
-            le = Le.EXACT if domain is not None and domain.record_le_strict else Le.IGNORED
+            strict = domain is not None and domain.record_le_strict
+            le = Le.EXACT if strict and command.le not in _ALL_OF_IT else Le.IGNORED
         if le is Le.IGNORED and not command.data:
             return data + _OK if sw is SW.OK else data + bytes(sw)
         if command.data:

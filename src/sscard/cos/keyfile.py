@@ -123,7 +123,7 @@ class KeyRing:
             id=0,
             version=0,
             algorithm=state.tk_algorithm,
-            tries=state.tk_max << 4 | state.tk_max,
+            tries=state.tk_max << 4,  # a limit in a page of its own: never FF, unlimited
             grant=15,
             use=0,
             change=0xFFFF,

@@ -15,7 +15,7 @@ from sscard.cos.tree import FIRST_OBJECT, FileNode, FileTree
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 
-__all__ = ["MANAGEMENT"]
+__all__ = ["MANAGEMENT", "append_object", "new_extent"]
 
 MANAGEMENT = CommandTable("management")
 
@@ -49,7 +49,7 @@ def create_file(domain: Domain, command: Command) -> bytes:
     if domain.code == CM and request.kind == Kind.DIRECTORY:
         _create_ddf(domain, request)
     else:
-        _append(domain, here, request)
+        append_object(domain, here, request)
     return b""
 
 
@@ -114,7 +114,7 @@ def _create_mf(domain: Domain, data: bytes) -> None:
     request = fcp.request(data)
     if request.kind != Kind.DIRECTORY or request.fid != _MF or request.domain is not None:
         raise Refusal(SW.CONDITIONS, "the MF comes first", _REF)
-    _new_extent(domain, CM, request, DomainState.CREATED)
+    new_extent(domain, CM, request, DomainState.CREATED)
 
 
 def _create_ddf(domain: Domain, request: fcp.FileRequest) -> None:
@@ -122,11 +122,12 @@ def _create_ddf(domain: Domain, request: fcp.FileRequest) -> None:
     assert domain.chip is not None
     assert request.domain is not None
     state = domain.chip.card_state()
-    _new_extent(domain, request.domain, request, DomainState.CREATED)
+    new_extent(domain, request.domain, request, DomainState.CREATED)
     domain.chip.write_card_state(state._replace(domains=state.domains + 1))
 
 
-def _new_extent(domain: Domain, code: int, request: fcp.FileRequest, state: DomainState) -> None:
+def new_extent(domain: Domain, code: int, request: fcp.FileRequest, state: DomainState) -> None:
+    """Create an extent with its domain header and root directory; 6A84 without room (cos 2.4)."""
     chip = domain.chip
     assert chip is not None
     pages = -(-request.quota // PAGE_SIZE)
@@ -146,7 +147,7 @@ def _new_extent(domain: Domain, code: int, request: fcp.FileRequest, state: Doma
     domain.after_commit(domain.request_rewiring)
 
 
-def _append(domain: Domain, here: FileNode, request: fcp.FileRequest) -> None:
+def append_object(domain: Domain, here: FileNode, request: fcp.FileRequest) -> None:
     """Append an object to the chain: free pages first (T3), then header and terminator."""
     tree = domain.extent.tree
     body = request.fresh_body()

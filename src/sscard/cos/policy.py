@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sscard.cos import access
 from sscard.cos.commands import CommandTable
+from sscard.cos.layout import DomainState
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
 from sscard.iso.tlv import encode
@@ -60,6 +62,15 @@ def _nothing(_domain: "Domain") -> None:
     """The hook of an applet that has nothing to do."""
 
 
+def owner_personalises(domain: "Domain") -> bool:
+    """Whether the personalisation override of cos 2.3 is in force: OWNED, master key proved."""
+    return bool(
+        domain.header.state == DomainState.OWNED
+        and domain.code
+        and domain.session.environment_mask & access.MASTER_BIT
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Applet:
     """One application on the COS.
@@ -71,8 +82,11 @@ class Applet:
     a TLV file grows only while the domain is OWNED (3.5). `failure_revokes`: a failed proof
     takes its own right away (ssse-lb002 4.3). `blocked_answers`: a blocked application goes
     on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc
-    1.2). `on_select` runs after a directory became current, `on_failed_select` when a SELECT
-    found nothing.
+    1.2). `on_select` runs after a directory became current, `on_select_file` after an EF did,
+    `on_failed_select` when a SELECT found nothing. `override`: whether files may be written
+    whatever their condition, for personalisation (cos 2.3). `table` has every command of the
+    environment; `table_for` says which of them the current directory takes now, where that
+    differs (pse-pboc 1.2, 3, 9).
     """
 
     name: str
@@ -91,7 +105,9 @@ class Applet:
     names_only: bool = False
     on_select: Callable[["Domain"], None] = _nothing
     on_failed_select: Callable[["Domain"], None] = _nothing
-    dispatch: Callable[["Domain", Any, Any], Any] | None = None
+    on_select_file: Callable[["Domain"], None] = _nothing
+    override: Callable[["Domain"], bool] = owner_personalises
+    table_for: Callable[["Domain"], CommandTable] | None = None
 
     def refusal_of(self, restriction: Restriction) -> SW:
         """The status word of a command the restriction does not let through."""

@@ -170,7 +170,7 @@ class Selector:
 
     def _enter(self, domain: Domain | None, target: Target, command: Command) -> Reply:
         goal, node = target
-        if not node.is_directory:
+        if not node.is_directory and goal.session.restriction is not Restriction.CARD_BLOCKED:
             return self._select_file(goal, node, command)
         answer = (goal, node)
         if (
@@ -219,5 +219,6 @@ class Selector:
         session.file = node
         if not domain.applet.challenge_lasts:
             session.challenges = ()
+        domain.applet.on_select_file(domain)
         data = fcp.describe(domain.code, node) if command.p2 == _FCP else b""
         return Reply(data, SW.FILE_INVALIDATED if node.damaged else SW.OK)

@@ -25,11 +25,13 @@ from sscard.cos.layout import (
 from sscard.cos.objects import KeyRecord
 from sscard.cos.tree import FileTree, mount
 from sscard.errors import ImageError
+from sscard.iso.atr import Atr, AtrProfile
 from sscard.spec.options import DEFAULTS
 
-CARD_LOCKED = CardLifeCycle.LOCKED.value
-
 __all__ = ["Extent", "Volume", "read_superblock"]
+
+_NO_ATR = bytes((0x3B, 0x00))
+"""What a card answers whose ATR page is damaged: a valid ATR that says nothing."""
 
 
 class Extent:
@@ -144,7 +146,7 @@ class Volume:
         )
         self.recovery = self.journal.replay()
         self.chip = self._read_chip()
-        self.atr = self._read_atr()
+        self.answer_to_reset = self._read_atr()
         self.extents: dict[int, Extent] = {}
         self.read_extents()
         self.journal.tidy(self.secret_pages())
@@ -167,7 +169,7 @@ class Volume:
         )
         other.recovery = self.recovery
         other.chip = self.chip
-        other.atr = self.atr
+        other.answer_to_reset = self.answer_to_reset
         memory = eeprom.memory
         other.extents = {code: extent.twin(memory) for code, extent in self.extents.items()}
         other.generation = eeprom.generation
@@ -204,7 +206,7 @@ class Volume:
 
     def locked(self) -> bool:
         """Whether a CARD BLOCK of scope `card` has locked the card (cos 3.5)."""
-        return self.eeprom.memory[self.superblock.card_page * PAGE_SIZE + 2] == CARD_LOCKED
+        return self.eeprom.memory[self.superblock.card_page * PAGE_SIZE + 2] == CardLifeCycle.LOCKED
 
     def secret_pages(self) -> frozenset[int]:
         """Every page whose copies in the ring are scrubbed (cos 1.4)."""
@@ -225,8 +227,10 @@ class Volume:
         except LayoutError:
             return ChipPage(0, 0, bytes(8), bytes(4), bytes(3))
 
-    def _read_atr(self) -> AtrPage | None:
+    def _read_atr(self) -> bytes:
+        """Return the ATR the card answers with; a damaged ATR page leaves one that says nothing."""
         try:
-            return AtrPage.parse(self.page(self.superblock.atr_page))
-        except LayoutError:
-            return None
+            page = AtrPage.parse(self.page(self.superblock.atr_page))
+            return bytes(Atr.build(AtrProfile[page.profile.name], page.historical))
+        except (LayoutError, ValueError):
+            return _NO_ATR

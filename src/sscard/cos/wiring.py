@@ -11,12 +11,14 @@ from sscard.cos.chip import Chip
 from sscard.cos.crypto import Crypto
 from sscard.cos.domain import Bootstrap, Domain
 from sscard.cos.firewall import BOOTSTRAP
-from sscard.cos.layout import DomainState
+from sscard.cos.layout import CardLifeCycle, DomainState
 from sscard.cos.policy import Applet
+from sscard.cos.refusal import Refusal
 from sscard.cos.rng import Drbg
 from sscard.cos.store import Store
 from sscard.cos.volume import Extent, Volume
 from sscard.env import Env
+from sscard.iso.sw import SW
 
 __all__ = ["Wiring"]
 
@@ -71,9 +73,19 @@ class Wiring:
             page = self._volume.superblock.card_page
             powers = Bootstrap(manager, page, manager.secret_pages | {page})
             ranges = [extent.page_range, *self._card_manager_ranges()]
-            self._domain(code, extent, ranges, BOOTSTRAP | code, powers)
+            domain = self._domain(code, extent, ranges, BOOTSTRAP | code, powers)
         else:
-            self._domain(code, extent, [extent.page_range], code, None)
+            domain = self._domain(code, extent, [extent.page_range], code, None)
+        if domain.options["card_block_scope"] == "card":
+            domain.lock_card = self._lock_card
+
+    def _lock_card(self) -> None:
+        """Write card LCS 7F in a transaction of the kernel's own (cos 3.5)."""
+        state = self._volume.card_state()
+        if state is None:
+            raise Refusal(SW.MEMORY_FAILURE, "the card-state page is damaged", "cos 3.5")
+        self._chip.write_card_state(state._replace(life_cycle=CardLifeCycle.LOCKED))
+        self.domains[0].commit()
 
     def _domain(
         self, code: int, extent: Extent, ranges: list[range], tag: int, powers: Bootstrap | None

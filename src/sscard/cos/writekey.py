@@ -17,7 +17,7 @@ from sscard.iso.sw import SW
 from sscard.keys import Algorithm
 from sscard.keys.diversify import kcv
 
-__all__ = ["WRITE_KEY"]
+__all__ = ["KEY_LENGTHS", "WRITE_KEY", "hand_over", "received"]
 
 WRITE_KEY = CommandTable("write key")
 
@@ -34,7 +34,7 @@ _VERSIONED = frozenset(
     }
 )
 _SUITE_BIT = {Algorithm.TDES: 1, Algorithm.DES: 1, Algorithm.SSF33: 1, Algorithm.SM4: 2}
-_KEY_LENGTH = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SSF33: 16, Algorithm.SM4: 16}
+KEY_LENGTHS = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SSF33: 16, Algorithm.SM4: 16}
 _PIN_TYPES = (KeyType.PIN, KeyType.PUK)
 _EIGHT_BYTES = (KeyType.KMC_DATA,)
 
@@ -56,7 +56,8 @@ def write_key(domain: Domain, command: Command) -> bytes:
     holder = here.key_file
     if holder is None:
         raise Refusal(SW.FILE_NOT_FOUND, "the current directory has no key EF", _REF)
-    header, value = _received(domain, command)
+    plain = _plain(domain, command) if command.cla == 0x80 else received(domain, command)
+    header, value = _split(plain)
     key = _fresh_record(here, header, value)
     present = _matching(domain, here, key)
     _check_right(domain, holder, present, install=command.p1 == _INSTALL)
@@ -66,14 +67,15 @@ def write_key(domain: Domain, command: Command) -> bytes:
     if key.type == KeyType.MASTER:
         domain.after_commit(domain.clear_rights)
         if here.parent is None and domain.state == DomainState.CREATED:
-            _hand_over(domain)
+            hand_over(domain)
     return b""
 
 
-def _received(domain: Domain, command: Command) -> tuple[bytes, bytes]:
-    """Return key header and key value of the command, deciphered and authenticated."""
-    if command.cla == 0x80:
-        return _split(_plain(domain, command))
+def received(domain: Domain, command: Command) -> bytes:
+    """Return the plain data of a WRITE KEY, deciphered and authenticated under its parent.
+
+    Order: 6A88 no parent, 6700, 6984, 6983, 6988, then 6A80. Source: cos 4.3.
+    """
     parent = require_master(domain)
     block = domain.crypto.block_size(parent)
     length = len(command.data) - 4
@@ -81,7 +83,7 @@ def _received(domain: Domain, command: Command) -> tuple[bytes, bytes]:
         raise Refusal(SW.WRONG_LENGTH, "the data are not whole blocks and a MAC", _REF)
     master_mac(domain, command, parent)
     try:
-        return _split(domain.crypto.unwrap(parent, command.data[:-4]))
+        return domain.crypto.unwrap(parent, command.data[:-4])
     except ValueError as error:
         raise Refusal(
             SW.WRONG_DATA, f"the deciphered data are not LD data: {error}", _REF
@@ -125,7 +127,7 @@ def _insane(here: FileNode, header: bytes, value: bytes) -> str:
             return "a PIN has 2 to 8 bytes"
     elif algorithm not in _SUITE_BIT or not here.header.suite & _SUITE_BIT[Algorithm(algorithm)]:
         return f"algorithm {algorithm:02X} is not in the suite of this directory"
-    elif len(value) != (8 if kind in _EIGHT_BYTES else _KEY_LENGTH[Algorithm(algorithm)]):
+    elif len(value) != (8 if kind in _EIGHT_BYTES else KEY_LENGTHS[Algorithm(algorithm)]):
         return f"a key of {len(value)} bytes does not fit its algorithm"
     if tries != 0xFF and not 1 <= tries & 0x0F <= tries >> 4:
         return f"try limit {tries:02X} is undefined"
@@ -183,7 +185,7 @@ def _slot(
     return slot
 
 
-def _hand_over(domain: Domain) -> None:
+def hand_over(domain: Domain) -> None:
     """Give the domain to the key just written, in the same transaction (cos 4.1, 3.4)."""
     domain.write_header(state=DomainState.OWNED)
     domain.after_commit(domain.request_rewiring)

@@ -13,33 +13,26 @@ from sscard.cos.firewall import guard
 from sscard.cos.journal import Transaction
 from sscard.cos.layout import Superblock
 
-__all__ = ["Ring", "RingKind", "RingPage", "settled", "survey"]
+__all__ = ["Ring", "RingKind", "RingPage", "settled", "survey", "transaction_at"]
 
 _JT, _JC = 0x4A54, 0x4A43
 _HEAD = Struct(">HHI56x")
 
 
 class RingKind(Enum):
-    """What a page of the ring holds."""
+    """What a page of the ring says it is, by its first two bytes."""
 
-    BLANK = "blank"
     TRANSACTION = "transaction"
-    MARKER = "marker"
     CONTINUATION = "continuation"
     NOISE = "noise"
 
 
 class RingPage(NamedTuple):
-    """One page of the ring that is not blank.
-
-    `seq` is None for noise; `transaction` is set where the page opens a whole transaction that
-    the firewall lets pass: a marker is one without images.
-    """
+    """One page of the ring that is not blank; `seq` is None for noise."""
 
     slot: int
     kind: RingKind
     seq: int | None
-    transaction: Transaction | None = None
 
 
 class Ring(NamedTuple):
@@ -60,36 +53,47 @@ class Ring(NamedTuple):
 
 def survey(image: bytes | bytearray, block: Superblock) -> Ring:
     """Read the ring of an image whose superblock is `block`. Source: cos 1.4."""
-    start = block.journal_start * PAGE_SIZE
-    ring = bytes(image[start : start + block.journal_pages * PAGE_SIZE])
-    allowed = guard(bytearray(image), block)
-    forbidden = range(block.journal_start, block.journal_start + block.journal_pages)
+    ring = _bytes_of(image, block)
     pages: list[RingPage] = []
-    newest: Transaction | None = None
     for slot, (magic, high, low) in enumerate(_HEAD.iter_unpack(ring)):
         if magic == _JT:
-            found = Transaction.parse(ring, slot)
-            if found is not None:
-                ranges = allowed(found.tag, dict(found.images))
-                if any(
-                    page in forbidden or not any(page in span for span in ranges)
-                    for page, _ in found.images
-                ):
-                    found = None
-            if found is None:
-                kind = RingKind.NOISE
-            elif found.images:
-                kind = RingKind.TRANSACTION
-            else:
-                kind = RingKind.MARKER
-            pages.append(RingPage(slot, kind, low, found))
-            if found is not None and (newest is None or found.seq >= newest.seq):
-                newest = found
+            pages.append(RingPage(slot, RingKind.TRANSACTION, low))
         elif magic == _JC:
             pages.append(RingPage(slot, RingKind.CONTINUATION, high << 16 | low >> 16))
         elif magic != 0xFFFF or ring[slot * PAGE_SIZE : slot * PAGE_SIZE + PAGE_SIZE] != BLANK:
             pages.append(RingPage(slot, RingKind.NOISE, None))
+    newest = _newest(image, block, ring, pages)
     return Ring(tuple(pages), newest, _residue(pages, newest))
+
+
+def transaction_at(image: bytes | bytearray, block: Superblock, slot: int) -> Transaction | None:
+    """Return the transaction whose page is in `slot`, if it is whole."""
+    return Transaction.parse(_bytes_of(image, block), slot)
+
+
+def _bytes_of(image: bytes | bytearray, block: Superblock) -> bytes:
+    start = block.journal_start * PAGE_SIZE
+    return bytes(image[start : start + block.journal_pages * PAGE_SIZE])
+
+
+def _newest(
+    image: bytes | bytearray, block: Superblock, ring: bytes, pages: list[RingPage]
+) -> Transaction | None:
+    """Return the newest whole transaction that the firewall lets pass."""
+    allowed = guard(bytearray(image), block)
+    home = range(block.journal_start, block.journal_start + block.journal_pages)
+    opened = [page for page in pages if page.kind is RingKind.TRANSACTION]
+    for page in sorted(opened, key=lambda page: (page.seq or 0, page.slot), reverse=True):
+        found = Transaction.parse(ring, page.slot)
+        if found is None:
+            continue
+        ranges = allowed(found.tag, dict(found.images))
+        if all(
+            number not in home and any(number in span for span in ranges)
+            for number, _ in found.images
+        ):
+            return found
+    return None
 
 
 def _residue(pages: list[RingPage], newest: Transaction | None) -> tuple[int, ...]:

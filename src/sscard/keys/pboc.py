@@ -13,6 +13,7 @@ __all__ = [
     "cryptogram",
     "emv_common_session_key",
     "idd_mac",
+    "pan_factor",
     "pin_block",
     "pin_change_block",
     "pin_change_digits",
@@ -33,14 +34,22 @@ _PIN_TAIL = b"\x80" + bytes(6)
 def udk(mdk: bytes, pan: str, psn: str = "00") -> bytes:
     """Derive a card key from an issuer master key (EMV option A); 16 bytes.
 
+    `pan` and `psn` as in `pan_factor`. Source: pse-pboc 4.1.
+    """
+    block = pan_factor(pan, psn)
+    return engine(Algorithm.TDES, mdk).encrypt(block + _xor(block, _ALL_ONES))
+
+
+def pan_factor(pan: str, psn: str = "00") -> bytes:
+    """Return Y, the 8 bytes that stand for a card where its keys are derived.
+
     Shapes: `pan` decimal digits without filler; `psn` two digits. The rightmost 16 digits of
     PAN || PSN count, shorter ones are padded with 0 on the left. Source: pse-pboc 4.1.
     """
     digits = pan + psn
     if len(psn) != 2 or not (pan and digits.isascii() and digits.isdigit()):
         raise ValueError("PAN and PSN are decimal digits, the PSN two of them")
-    block = bytes.fromhex(digits[-16:].rjust(16, "0"))
-    return engine(Algorithm.TDES, mdk).encrypt(block + _xor(block, _ALL_ONES))
+    return bytes.fromhex(digits[-16:].rjust(16, "0"))
 
 
 def session_key(udk: bytes, atc: int) -> bytes:

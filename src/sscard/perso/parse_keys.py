@@ -117,8 +117,11 @@ def _key_value(table: Table, place: Place, algorithm: str) -> bytes:
 
 
 def pin(table: Table, place: Place) -> Key:
-    """Read [..pin]: digits, limit, tries left, and the form in which VERIFY sends it."""
-    limit = table.number("limit", 1, 15)
+    """Read [..pin]: digits, limit, tries left, and the form in which VERIFY sends it.
+
+    15 tries of 15 would be the byte FF, which means unlimited (cos 4.4).
+    """
+    limit = table.number("limit", 1, 14)
     left = table.number("tries_left", 1, limit, limit)
     digits = table.text("digits")
     form = table.choice("form", {"bcd": "bcd", "block2": "block2"}, "bcd")

@@ -25,7 +25,15 @@ from sscard.perso.steps import (
     write_key,
 )
 
-__all__ = ["PersonalisationError", "personalise", "script"]
+__all__ = [
+    "PersonalisationError",
+    "carry_out",
+    "hand_over",
+    "initialise",
+    "personalise",
+    "script",
+    "take_over",
+]
 
 
 class PersonalisationError(SscardError):
@@ -38,8 +46,12 @@ def personalise(profile: Profile, transmit: Callable[[bytes], bytes]) -> list[tu
     Errors: PersonalisationError naming the step, its command (key data masked) and the status
     word; the card is then as far as it got.
     """
+    return carry_out(script(profile), transmit)
+
+
+def carry_out(steps: Steps, transmit: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes]]:
+    """Send steps to a card and hand each the data of its answer. Errors: as `personalise`."""
     log: list[tuple[bytes, bytes]] = []
-    steps = script(profile)
     step = next(steps, None)
     while step is not None:
         apdu = step.apdu
@@ -57,14 +69,14 @@ def personalise(profile: Profile, transmit: Callable[[bytes], bytes]) -> list[tu
 
 def script(profile: Profile) -> Steps:
     """Yield the steps that personalise a blank card; send each one's response data back."""
-    yield from _card_manager(profile)
+    yield from initialise(profile)
     for ddf in profile.environments:
-        yield from _hand_over(profile, ddf)
+        yield from hand_over(profile, ddf)
     for ddf in profile.environments:
-        yield from _environment(ddf)
+        yield from take_over(ddf)
 
 
-def _card_manager(profile: Profile) -> Steps:
+def initialise(profile: Profile) -> Steps:
     """MF, its key file, CMK under TK, then both environments under the CMK (cos 4.5, 1-7)."""
     cm, tk = profile.cm, profile.transport_key
     assert cm.master is not None  # the profile checks it
@@ -77,7 +89,7 @@ def _card_manager(profile: Profile) -> Steps:
         yield from create_directory(ddf, is_ddf=True)
 
 
-def _hand_over(profile: Profile, ddf: Directory) -> Steps:
+def hand_over(profile: Profile, ddf: Directory) -> Steps:
     """The CMK's last act in an environment: its first master key (cos 4.5, 8-12)."""
     cmk, first = profile.cm.master, ddf.transport or ddf.master
     assert cmk is not None
@@ -88,7 +100,7 @@ def _hand_over(profile: Profile, ddf: Directory) -> Steps:
     yield from write_key(cmk, first)
 
 
-def _environment(ddf: Directory) -> Steps:
+def take_over(ddf: Directory) -> Steps:
     """The owner's part, from the update of his master key to the end (cos 4.5, 14-22)."""
     master = ddf.master
     assert master is not None

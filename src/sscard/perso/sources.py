@@ -12,17 +12,28 @@ from pathlib import Path
 from sscard.errors import ProfileError
 from sscard.spec.options import BY_NAME
 
-__all__ = ["Tree", "names", "read", "with_settings"]
+__all__ = ["Tree", "names", "psam_names", "read", "with_settings"]
 
 FORMAT = 1
 _SECTIONS = ("ssse", "pse")
+_PSAM = "psam"
+"""How the names of PSAM profiles begin."""
 
 Tree = dict[str, object]
 """A table as TOML gives it."""
 
 
 def names() -> list[str]:
-    """Return the names of the shipped profiles, sorted."""
+    """Return the names of the shipped card profiles, sorted."""
+    return [name for name in _all_names() if not name.startswith(_PSAM)]
+
+
+def psam_names() -> list[str]:
+    """Return the names of the shipped PSAM profiles, sorted."""
+    return [name for name in _all_names() if name.startswith(_PSAM)]
+
+
+def _all_names() -> list[str]:
     return sorted(
         entry.name.removesuffix(".toml")
         for entry in _shipped().iterdir()
@@ -126,8 +137,8 @@ def _locate(name: str, beside: Path | None) -> tuple[str, str, Path | None]:
             return path.read_text("utf-8"), str(path.resolve()), path.parent
         except (OSError, UnicodeDecodeError) as wrong:
             raise ProfileError(f"profile {name} cannot be read: {wrong}") from None
-    if name not in names():
-        raise ProfileError(f"there is no profile {name}; there are: {', '.join(names())}")
+    if name not in _all_names():
+        raise ProfileError(f"there is no profile {name}; there are: {', '.join(_all_names())}")
     return (_shipped() / f"{name}.toml").read_text("utf-8"), name, None
 
 

@@ -114,6 +114,20 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "what EXTERNAL AUTHENTICATE with P2 = 00 and Lc 10 means: the master key, or this KID",
         "ssse-lb002 3.8",
     ),
+    Option(
+        14,
+        "card_kind",
+        ("user", "psam"),
+        "what the card is: a social security card, or the PSAM of a terminal (ADR 7)",
+        "cos 7",
+    ),
+    Option(
+        15,
+        "psam_mac",
+        ("block", "4"),
+        "DES_CRYPT of the PSAM answers a whole block, whose first 4 bytes are the MAC, or those 4",
+        "cos 7.4; ssse-lb002 5.1",
+    ),
 )
 
 BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})

@@ -135,7 +135,10 @@ def _outcome(script: Script, line: Apdu | Reset | RandomLine | EepromLine, bench
         return Outcome(line, True)
     if bench.eeprom is None:
         raise ScriptError(f"{_place(script, line)}: this card's EEPROM cannot be looked into")
-    stored = bench.eeprom(line.path)
+    try:
+        stored = bench.eeprom(line.path)
+    except ScriptError as wrong:
+        raise ScriptError(f"{_place(script, line)}: {wrong}") from None
     passed = _COMPARE[line.operator](stored, _literal(script, line, stored))
     return Outcome(line, passed, message="" if passed else f"{line.path} is {_shown(stored)}")
 

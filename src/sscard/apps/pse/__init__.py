@@ -1,11 +1,6 @@
 """The PSE: the PBOC debit application of the bank (pse-pboc)."""
 
-from sscard.cos.commands import CommandTable
-from sscard.cos.manager import COS_COMMANDS
-from sscard.cos.policy import Applet
+from sscard.apps.pse.applet import PSE_APPLET
+from sscard.apps.pse.grouping import stored_files
 
-__all__ = ["PSE_APPLET"]
-_T = CommandTable("pse")
-for _commands in COS_COMMANDS:
-    _T.include(_commands)
-PSE_APPLET = Applet(name="PSE", table=_T)
+__all__ = ["PSE_APPLET", "stored_files"]

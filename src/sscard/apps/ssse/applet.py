@@ -1,6 +1,6 @@
 """The SSSE as the kernel sees it: its command table and its own answers (ssse-lb002 3, 4)."""
 
-from sscard.apps.ssse import authentication, pin
+from sscard.apps.ssse import authentication, blocking, pin
 from sscard.cos.authenticate import AUTHENTICATION
 from sscard.cos.basic import FILE_ACCESS
 from sscard.cos.commands import CommandTable
@@ -20,6 +20,7 @@ _TABLE.include(AUTHENTICATION, names=("GET CHALLENGE",))
 for _commands in (
     authentication.COMMANDS,
     pin.COMMANDS,
+    blocking.COMMANDS,
     FILE_ACCESS,
     GET_DATA,
     MANAGEMENT,

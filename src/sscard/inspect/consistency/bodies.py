@@ -7,6 +7,7 @@ from sscard.inspect.consistency.chain import Node
 from sscard.inspect.finding import Report
 from sscard.keys import Algorithm
 from sscard.keys.diversify import kcv
+from sscard.spec.psam import LEVELS_MAX, Use, levels, use_of
 
 __all__ = ["check_body", "check_keys"]
 
@@ -18,7 +19,7 @@ _VERSIONED = frozenset(
     (KeyType.DLK, KeyType.DPK, KeyType.DTK, KeyType.EXTERNAL_AUTH, KeyType.INTERNAL_AUTH)
 )
 _LENGTHS = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SSF33: 16, Algorithm.SM4: 16}
-_LEAST = {
+_LEAST: dict[int, int] = {
     Kind.DIRECTORY: 8,
     Kind.LINEAR_FIXED: 2,
     Kind.CYCLIC: 2,
@@ -91,8 +92,11 @@ def _variable_faults(node: Node, body: bytes) -> list[str]:
     return faults
 
 
-def check_keys(memory: bytes, node: Node, report: Report) -> list[KeyRecord]:
-    """Check the slots of a key EF; return its live, intact keys."""
+def check_keys(memory: bytes, node: Node, report: Report, *, psam: bool = False) -> list[KeyRecord]:
+    """Check the slots of a key EF; return its live, intact keys.
+
+    In a `psam` the type of a key is its usage byte (cos 7.2).
+    """
     keys: list[KeyRecord] = []
     seen: set[tuple[int, int, int | None]] = set()
     for number in range(node.header.body_length // KEY_RECORD_SIZE):
@@ -107,7 +111,7 @@ def check_keys(memory: bytes, node: Node, report: Report) -> list[KeyRecord]:
         if not key.intact:
             report.error(where, "the CRC of the key record is wrong", address, _SLOTS)
         elif key.state == LIVE:
-            for what in _key_faults(key, raw):
+            for what in _key_faults(key, raw, psam=psam):
                 report.error(where, what, address, _SLOTS)
             name = (key.type, key.id, key.version if key.type in _VERSIONED else None)
             if name in seen:
@@ -117,8 +121,8 @@ def check_keys(memory: bytes, node: Node, report: Report) -> list[KeyRecord]:
     return keys
 
 
-def _key_faults(key: KeyRecord, raw: bytes) -> list[str]:
-    faults = _value_faults(key)
+def _key_faults(key: KeyRecord, raw: bytes, *, psam: bool) -> list[str]:
+    faults = _usage_faults(key) if psam else _value_faults(key)
     filler = raw[14:16] + raw[16 + len(key.value) : 32] + raw[35:36]
     if filler.strip(b"\xff"):
         faults.append("reserved bytes or filler are not FF")
@@ -152,6 +156,21 @@ def _value_faults(key: KeyRecord) -> list[str]:
         faults.append("a master key has id 00 and grant 0F")
     if key.type == KeyType.EXTERNAL_AUTH and not key.id:
         faults.append("id 00 is the master key's")
+    return faults
+
+
+def _usage_faults(key: KeyRecord) -> list[str]:
+    """What is wrong with usage byte, value and check value of a PSAM's key."""
+    use = use_of(key.type)
+    if use is None or levels(key.type) > LEVELS_MAX:
+        return [f"unknown usage {key.type:02X}"]
+    if _LENGTHS.get(key.algorithm) != len(key.value):  # type: ignore[call-overload]
+        return ["the length does not fit the algorithm"]
+    faults = []
+    if key.kcv != _expected_kcv(key):
+        faults.append("the check value is not that of the key")
+    if (use is Use.MASTER) != (key.grant == 15) or (use is Use.MASTER and key.id):
+        faults.append("a master key, and no other, has id 00 and grant 0F")
     return faults
 
 

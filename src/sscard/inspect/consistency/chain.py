@@ -1,5 +1,7 @@
 """One extent: its domain header, its chain of objects, and the tree they make (cos 2.2-2.5)."""
 
+from collections import Counter
+
 from sscard.cos import access
 from sscard.cos.layout import PAGE_SIZE, DomainHeader, ExtentEntry, LayoutError
 from sscard.cos.objects import (
@@ -82,8 +84,13 @@ def check_domain_header(memory: bytes, entry: ExtentEntry, report: Report) -> Do
     return header
 
 
-def check_chain(memory: bytes, entry: ExtentEntry, report: Report) -> list[Node]:
-    """Walk and check the chain of an extent; return its live objects, the root first."""
+def check_chain(
+    memory: bytes, entry: ExtentEntry, report: Report, *, psam: bool = False
+) -> list[Node]:
+    """Walk and check the chain of an extent; return its live objects, the root first.
+
+    In a `psam` DFs stand in the MF, and the key EF may come after other files (cos 7.1).
+    """
     owner = domain_name(entry.domain)
     address = entry.start * PAGE_SIZE + PAGE_SIZE
     limit = (entry.start + entry.pages) * PAGE_SIZE
@@ -124,9 +131,11 @@ def check_chain(memory: bytes, entry: ExtentEntry, report: Report) -> list[Node]
             f"{owner} chain", "a tombstone ends the chain: its space is lost", last_dead, "cos 2.4"
         )
     _check_root(nodes, entry, report)
+    below = _sizes_below(nodes)
     for node in nodes:
         if node.header.kind == Kind.DIRECTORY:
-            _check_directory(node, entry, report)
+            deepest = _DEEPEST if entry.domain or psam else 1
+            _check_directory(node, below[node.address], report, deepest, key_file_first=not psam)
     return nodes
 
 
@@ -219,42 +228,41 @@ def _check_root(nodes: list[Node], entry: ExtentEntry, report: Report) -> None:
         )
 
 
-def _check_directory(node: Node, entry: ExtentEntry, report: Report) -> None:
+def _check_directory(
+    node: Node, used: int, report: Report, deepest: int, *, key_file_first: bool
+) -> None:
     depth, above = 0, node.parent
     while above is not None:
         depth, above = depth + 1, above.parent
-    if depth >= (_DEEPEST if entry.domain else 1):
+    if depth >= deepest:
         report.error(node.where, "a directory too deep in the tree", node.address, "cos 2.2")
     children = node.children
-    fids = [child.header.fid for child in children]
+    fids = Counter(child.header.fid for child in children)
+    sfis = Counter(child.header.sfi for child in children if child.header.kind != Kind.DIRECTORY)
     for child in children:
-        if fids.count(child.header.fid) > 1:
+        fid, sfi = child.header.fid, child.header.sfi
+        if fids[fid] > 1:
             report.error(child.where, "its FID stands twice here", child.address, "cos 2.2")
-    files = [child for child in children if child.header.kind != Kind.DIRECTORY]
-    sfis = [child.header.sfi for child in files]
-    for child in files:
-        if child.header.sfi and sfis.count(child.header.sfi) > 1:
-            report.note(
-                child.where,
-                f"SFI {child.header.sfi:02X} stands twice here",
-                child.address,
-                "cos 2.2",
-            )
+        if sfi and sfis[sfi] > 1:
+            report.note(child.where, f"SFI {sfi:02X} stands twice here", child.address, "cos 2.2")
     key_files = [index for index, child in enumerate(children) if child.header.kind == Kind.KEY]
-    if key_files not in ([], [0]):
+    if len(key_files) > 1 or (key_file_first and key_files not in ([], [0])):
         report.error(
             node.where, "its key EF is not its first and only one", node.address, "cos 5.2"
         )
-    if depth and node.header.quota:
-        used = _descendants(node)
-        if used > node.header.quota:
-            report.error(
-                node.where,
-                f"{used} bytes are used of a quota of {node.header.quota}",
-                node.address,
-                "cos 2.4",
-            )
+    if depth and 0 < node.header.quota < used:
+        report.error(
+            node.where,
+            f"{used} bytes are used of a quota of {node.header.quota}",
+            node.address,
+            "cos 2.4",
+        )
 
 
-def _descendants(node: Node) -> int:
-    return sum(child.end - child.address + _descendants(child) for child in node.children)
+def _sizes_below(nodes: list[Node]) -> dict[int, int]:
+    """Return by address the bytes that hang below each object; children follow their parents."""
+    below = {node.address: 0 for node in nodes}
+    for node in reversed(nodes):
+        if node.parent is not None:
+            below[node.parent.address] += node.end - node.address + below[node.address]
+    return below

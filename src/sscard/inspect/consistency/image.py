@@ -1,5 +1,7 @@
 """The order of the checks: superblocks, ring, static pages, extents, and what binds them."""
 
+from collections.abc import Mapping
+
 from sscard.cos import options as options_page
 from sscard.cos.eeprom import PAGE_SIZE
 from sscard.cos.layout import (
@@ -23,7 +25,7 @@ from sscard.inspect.consistency.bodies import check_body, check_keys
 from sscard.inspect.consistency.chain import Node, check_chain, check_domain_header
 from sscard.inspect.finding import Finding, Report
 from sscard.inspect.names import domain_name
-from sscard.inspect.ring import Ring, RingKind, settled, survey
+from sscard.inspect.ring import Ring, settled, survey
 from sscard.spec.options import DEFAULTS
 
 __all__ = ["fsck"]
@@ -90,13 +92,14 @@ def _check_contents(memory: bytes, block: Superblock, report: Report) -> _Secret
     """Check static pages and extents; return what the ring must not keep copies of."""
     state = _check_static_pages(memory, block, report)
     entries = _sound_extents(memory, block, report)
+    psam = _options(memory)["card_kind"] == "psam"
     headers: dict[int, DomainHeader] = {}
     names: dict[bytes, str] = {}
     secrets = _Secrets(block.card_page)
     for entry in entries:
         header = check_domain_header(memory, entry, report)
-        nodes = check_chain(memory, entry, report)
-        root_keys = _check_nodes(memory, nodes, names, secrets, report)
+        nodes = check_chain(memory, entry, report, psam=psam)
+        root_keys = _check_nodes(memory, nodes, names, secrets, report, psam=psam)
         if header is not None:
             headers[entry.domain] = header
             _check_ownership(entry, header, root_keys, report)
@@ -162,7 +165,13 @@ def _sound_extents(memory: bytes, block: Superblock, report: Report) -> list[Ext
 
 
 def _check_nodes(
-    memory: bytes, nodes: list[Node], names: dict[bytes, str], secrets: _Secrets, report: Report
+    memory: bytes,
+    nodes: list[Node],
+    names: dict[bytes, str],
+    secrets: _Secrets,
+    report: Report,
+    *,
+    psam: bool,
 ) -> list[KeyRecord]:
     """Check bodies, names and keys; return the keys of the root directory."""
     root_keys: list[KeyRecord] = []
@@ -171,7 +180,7 @@ def _check_nodes(
         if not header.intact:
             continue
         if header.kind == Kind.KEY:
-            keys = check_keys(memory, node, report)
+            keys = check_keys(memory, node, report, psam=psam)
             secrets.keys += keys
             if node.parent is nodes[0]:
                 root_keys = keys
@@ -250,7 +259,7 @@ def _check_ring(
             start + newest.slot * PAGE_SIZE,
             "cos 1.4",
         )
-    if not _scrubs(memory):
+    if _options(memory)["scrub_keys"] == "off":
         return
     for slot in ring.residue:
         report.warning(
@@ -280,10 +289,9 @@ def _search_keys(ring: bytes, start: int, secrets: _Secrets, report: Report) -> 
             )
 
 
-def _scrubs(memory: bytes) -> bool:
+def _options(memory: bytes) -> Mapping[str, str]:
     at = OPTIONS_PAGE * PAGE_SIZE
     try:
-        options = options_page.parse(memory[at : at + PAGE_SIZE])
+        return options_page.parse(memory[at : at + PAGE_SIZE])
     except LayoutError:
-        options = dict(DEFAULTS)
-    return options["scrub_keys"] == "on"
+        return DEFAULTS

@@ -1,0 +1,255 @@
+"""The current application of the PSE as its files hold it: data, counters, keys (pse-pboc 9).
+
+An `Application` is a window for one command on the current directory of a domain. What was
+parsed stays in the store's memo until something is written, what follows from bytes alone in
+bounded caches.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sscard.apps.pse import records
+from sscard.apps.pse.dol import Dol
+from sscard.apps.pse.layout import COUNTERS_AT, PERSONALISED, Body, Counters, parse_entries
+from sscard.apps.pse.risk import CardData
+from sscard.cos.domain import Domain
+from sscard.cos.objects import KeyRecord, KeyType, Kind
+from sscard.cos.policy import Restriction
+from sscard.cos.refusal import Refusal
+from sscard.cos.tree import FileNode
+from sscard.iso.sw import SW
+from sscard.iso.tlv import TlvError, find, parse
+from sscard.keys import Algorithm
+from sscard.keys.rsa import RsaKey
+
+__all__ = [
+    "AIP_AFL",
+    "DATA_FILE",
+    "FCI",
+    "ISSUER_DATA",
+    "KEY_FILE",
+    "Application",
+    "Profile",
+    "is_personalised",
+]
+
+DATA_FILE, KEY_FILE = 0xEF90, 0xEF91
+FCI, AIP_AFL, ISSUER_DATA = 0x9102, 0x9104, 0x9200
+"""DGIs of the templates: A5 of the FCI, the answer to GPO, 9F10 (pse-pboc 9.3)."""
+
+_REF = "pse-pboc 9"
+_AFL_SFIS = range(1, 11)
+_CDOL1, _CDOL2, _DDOL, _ICC_EXPONENT = 0x8C, 0x8D, 0x9F49, 0x9F47
+_DEFAULT_DDOL = bytes.fromhex("9F3704")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Personalised data as commands need them; empty bytes and lists for what is not there.
+
+    `fci` the A5 template, `aip` and `afl` the answer to GPO, `issuer_data` the value of 9F10;
+    `elements` the risk data by tag; `log_sfi` that of 9F4D, 0 without a log.
+    """
+
+    fci: bytes
+    aip: bytes
+    afl: bytes
+    issuer_data: bytes
+    elements: Mapping[int, bytes]
+    risk: CardData
+    pdol: Dol
+    log_sfi: int
+    log_format: Dol
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The lists and values that stand in records: CDOL1, CDOL2, DDOL, the ICC key's exponent."""
+
+    cdol1: Dol
+    cdol2: Dol
+    ddol: Dol
+    exponent: int
+
+
+@lru_cache(maxsize=64)
+def _profile(raw: bytes) -> Profile:
+    entries = parse_entries(raw)
+    fci = entries.get(FCI, b"")
+    options = entries.get(AIP_AFL, b"")
+    log_entry = _inner(fci, 0x9F4D)
+    return Profile(
+        fci=fci,
+        aip=_inner(options, 0x82),
+        afl=_inner(options, 0x94),
+        issuer_data=_inner(entries.get(ISSUER_DATA, b""), 0x9F10),
+        elements=entries,
+        risk=CardData.parse(entries),
+        pdol=Dol.parse(_inner(fci, 0x9F38)),
+        log_sfi=log_entry[0] if log_entry else 0,
+        log_format=Dol.parse(entries.get(0x9F4F, b"")),
+    )
+
+
+def _inner(data: bytes, tag: int) -> bytes:
+    try:
+        return find(data, tag) or b""
+    except TlvError:
+        return b""
+
+
+@lru_cache(maxsize=64)
+def _lists(bodies: tuple[bytes, ...]) -> Lists:
+    held: dict[int, bytes] = {}
+    for body in bodies:
+        for record in records.split(body):
+            try:
+                for tag, value in parse(_inner(record, 0x70)):
+                    held.setdefault(tag, value)
+            except TlvError:
+                continue
+    return Lists(
+        cdol1=Dol.parse(held.get(_CDOL1, b"")),
+        cdol2=Dol.parse(held.get(_CDOL2, b"")),
+        ddol=Dol.parse(held.get(_DDOL, _DEFAULT_DDOL)),
+        exponent=int.from_bytes(held.get(_ICC_EXPONENT, b"\x03"), "big"),
+    )
+
+
+@lru_cache(maxsize=16)
+def _rsa_key(body: bytes, exponent: int) -> RsaKey | None:
+    """Return the ICC key of EF91, from its CRT parts, else from modulus and exponents."""
+    parts = parse_entries(body)
+    crt = [parts.get(dgi) for dgi in range(0x8201, 0x8206)]
+    try:
+        if None not in crt:
+            return RsaKey.from_crt(*(part or b"" for part in crt))
+        modulus, private = parts.get(0x8101), parts.get(0x8103)
+        if modulus is None or private is None:
+            return None
+        n, d = int.from_bytes(modulus, "big"), int.from_bytes(private, "big")
+        return RsaKey.from_exponents(n, exponent, d)
+    except ValueError:
+        return None
+
+
+def is_personalised(domain: Domain, node: FileNode | None) -> bool:
+    """Whether the last STORE DATA of a directory's application is done."""
+    data = None if node is None else _file(node, DATA_FILE)
+    if data is None or data.header.body_length < len(PERSONALISED):
+        return False
+    return domain.store.read(data.body, len(PERSONALISED)) == PERSONALISED
+
+
+def _file(node: FileNode, fid: int) -> FileNode | None:
+    child = node.child(fid)
+    return child if child is not None and child.kind == Kind.INTERNAL else None
+
+
+class Application:
+    """The application of the current directory, for the time of one command."""
+
+    __slots__ = ("domain", "node")
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.node = domain.directory
+
+    # --- data -------------------------------------------------------------------------
+
+    def file(self, fid: int) -> FileNode:
+        """Return EF90 or EF91 for writing; 6A88 when there is none, 6581 a damaged one."""
+        found = _file(self.node, fid)
+        if found is None:
+            raise Refusal(SW.DATA_NOT_FOUND, f"the application has no {fid:04X}", _REF)
+        if found.damaged:
+            raise Refusal(SW.MEMORY_FAILURE, f"{fid:04X} is damaged", "cos 2.5")
+        return found
+
+    def _content(self, fid: int) -> bytes:
+        found = _file(self.node, fid)
+        store = self.domain.store
+        return b"" if found is None else store.read(found.body, found.header.body_length)
+
+    @property
+    def body(self) -> Body:
+        """EF90 as it stands."""
+        return Body.parse(self._content(DATA_FILE))
+
+    @property
+    def counters(self) -> Counters:
+        """The counters as they stand."""
+        return self.body.counters
+
+    @property
+    def profile(self) -> Profile:
+        """The personalised data of EF90."""
+        memo = self.domain.store.memo
+        known: Profile | None = memo.get(self.node.address)
+        if known is None:
+            known = memo[self.node.address] = _profile(self._content(DATA_FILE)[32:])
+        return known
+
+    @property
+    def lists(self) -> Lists:
+        """What commands take from the records of SFI 1 to 10."""
+        memo = self.domain.store.memo
+        known: Lists | None = memo.get(self.node.body)
+        if known is None:
+            store = self.domain.store
+            bodies = tuple(
+                store.read(file.body, file.header.body_length)
+                for file in self.node.children
+                if file.kind == Kind.LINEAR_VARIABLE and file.sfi in _AFL_SFIS
+            )
+            known = memo[self.node.body] = _lists(bodies)
+        return known
+
+    def write_counters(self, counters: Counters) -> None:
+        """Put the counters into the transaction."""
+        self.domain.store.write(self.file(DATA_FILE).body + COUNTERS_AT, counters.build())
+
+    # --- state --------------------------------------------------------------------------
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the application is blocked, for a time or for good."""
+        return self.domain.session.restriction in (
+            Restriction.BLOCKED,
+            Restriction.BLOCKED_PERMANENTLY,
+        )
+
+    @property
+    def blocked_for_good(self) -> bool:
+        """Whether the application is blocked for ever: its ATC is used up."""
+        return self.domain.session.restriction is Restriction.BLOCKED_PERMANENTLY
+
+    # --- keys ---------------------------------------------------------------------------
+
+    def card_key(self, kind: KeyType) -> bytes:
+        """Return a UDK (types 10, 11, 12), 16 bytes; 6985 when it was not loaded."""
+        for key in self.domain.keys.records(self.node):
+            if key.type == kind and key.algorithm == Algorithm.TDES:
+                return key.value
+        raise Refusal(SW.CONDITIONS, f"the application has no key of type {kind:02X}", _REF)
+
+    @property
+    def icc_key(self) -> RsaKey:
+        """The ICC private key; 6985 when it was not personalised, or does not fit together."""
+        key = _rsa_key(self._content(KEY_FILE), self.lists.exponent)
+        if key is None:
+            raise Refusal(SW.CONDITIONS, "the application has no ICC private key", _REF)
+        return key
+
+    @property
+    def pin(self) -> KeyRecord | None:
+        """The record of the reference PIN, if one is personalised."""
+        found = self.domain.find_key(KeyType.PIN, 0)
+        return None if found is None else found[0]
+
+    @property
+    def pin_tries(self) -> int | None:
+        """PIN tries left, None without a PIN."""
+        pin = self.pin
+        return None if pin is None else self.domain.tries_left(pin)

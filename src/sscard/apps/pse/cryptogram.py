@@ -1,0 +1,116 @@
+"""Cryptogram, issuer application data, the answer of GENERATE AC (pse-pboc 2.6, 4.4-4.6).
+
+Pure but for the keys, which the application lends, and the virtual time they cost.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from sscard.apps.pse.application import Application
+from sscard.apps.pse.cvr import Ac, Cvr
+from sscard.apps.pse.dol import Dol
+from sscard.apps.pse.layout import Counters
+from sscard.apps.pse.numbers import to_n12
+from sscard.apps.pse.risk import Verdict
+from sscard.apps.pse.signature import dynamic_signature
+from sscard.cos.objects import KeyType
+from sscard.iso.tlv import encode
+from sscard.keys import Algorithm, pboc
+from sscard.keys.rsa import digest
+
+__all__ = ["Cryptogram", "answer", "issuer_application_data"]
+
+_AC_ITEMS = Dol.parse(bytes.fromhex("9F02069F03069F1A0295055F2A029A039C019F3704"))
+"""The terminal's part of the CVN 01 input, 29 bytes (4.4)."""
+_UNPREDICTABLE = Dol.parse(bytes.fromhex("9F3704"))
+_SESSION_KEY_LENGTH = 32
+_CVR_AT = slice(3, 7)
+_ISSUER_PART = 8
+"""Bytes of 9F10 before the discretionary data: length, DKI, CVN, CVR, algorithm."""
+_AMOUNT = slice(1, 6)
+"""The low 5 bytes of an n12."""
+
+
+class Cryptogram(NamedTuple):
+    """A cryptogram and the answer that carries it."""
+
+    ac: bytes
+    data: bytes
+
+
+def answer(
+    card: Application,
+    verdict: Verdict,
+    values: Mapping[int, bytes],
+    profile: bytes,
+    signed: bytes | None,
+) -> Cryptogram:
+    """Compute the cryptogram of a verdict and the answer of GENERATE AC.
+
+    Shapes: `values` the CDOL data by tag; `profile` the AIP of the transaction; `signed` the
+    PDOL and CDOL data so far when CDA is to sign the answer (an AAC is never signed), None
+    for format 1: `80 L CID ATC AC IAD`. The input is that of CVN 01.
+    """
+    atc = verdict.counters.atc
+    counter = atc.to_bytes(2, "big")
+    message = _AC_ITEMS.fill([values]) + profile + counter + bytes(verdict.cvr)
+    session_key = _session_key(card, KeyType.ISSUER_AC, atc)
+    card.domain.crypto.charge_retail_mac(len(message))
+    ac = pboc.cryptogram(session_key, message)
+    iad = issuer_application_data(card, verdict.cvr, verdict.counters)
+    cid = bytes((verdict.cid,))
+    if signed is None or verdict.answer is Ac.AAC:
+        return Cryptogram(ac, encode(0x80, cid + counter + ac + iad))
+    head, tail = encode(0x9F27, cid) + encode(0x9F36, counter), encode(0x9F10, iad)
+    hashed = digest(signed + head + tail)
+    signature = dynamic_signature(card, atc, cid + ac + hashed, _UNPREDICTABLE.fill([values]))
+    return Cryptogram(ac, encode(0x77, head + encode(0x9F4B, signature) + tail))
+
+
+# --- issuer application data (4.6) ----------------------------------------------------------
+
+_Amounts = Callable[[Mapping[int, bytes], Counters], bytes]
+
+
+def _element(tag: int) -> _Amounts:
+    return lambda elements, counters: elements.get(tag, bytes(6))[_AMOUNT]
+
+
+def _spent(elements: Mapping[int, bytes], counters: Counters) -> bytes:
+    return to_n12(counters.amount)[_AMOUNT]
+
+
+_DISCRETIONARY: Mapping[int, tuple[_Amounts, ...]] = {
+    0x01: (_element(0x9F79),),
+    0x02: (_spent,),
+    0x03: (_element(0x9F79), _spent),
+    0x04: (_spent, _element(0x9F54)),
+    0x05: (_element(0x9F5D),),
+}
+"""The amounts of each type of discretionary data, 5 bytes each; a MAC of 4 bytes follows."""
+
+
+def issuer_application_data(card: Application, cvr: Cvr, counters: Counters) -> bytes:
+    """Return the value of 9F10: the personalised template with the CVR and its amounts put in.
+
+    Interpretation: amounts are those after the transaction, as 6.1 says of the EC balance.
+    """
+    template = card.profile.issuer_data.ljust(_ISSUER_PART, b"\0")
+    head = bytearray(template[:_ISSUER_PART])
+    head[_CVR_AT] = bytes(cvr)
+    discretionary = template[_ISSUER_PART:]
+    kind = discretionary[1] if len(discretionary) > 1 else 0
+    amounts = _DISCRETIONARY.get(kind)
+    if amounts is None:
+        return bytes(head) + discretionary
+    elements = card.profile.elements
+    data = b"".join(amount(elements, counters) for amount in amounts)
+    session_key = _session_key(card, KeyType.ISSUER_MAC, counters.atc)
+    card.domain.crypto.charge_retail_mac(2 * len(data))
+    mac = pboc.idd_mac(session_key, counters.atc, data)
+    return bytes(head) + bytes((1 + len(data) + len(mac), kind)) + data + mac
+
+
+def _session_key(card: Application, kind: KeyType, atc: int) -> bytes:
+    card.domain.crypto.charge(Algorithm.TDES, _SESSION_KEY_LENGTH)
+    return pboc.session_key(card.card_key(kind), atc)

@@ -1,0 +1,22 @@
+"""Card risk management: the tables of pse-pboc 5.2 to 5.4 as pure functions.
+
+Card data, counters, the transaction so far and the terminal's data go in; a `Verdict` comes
+out: the answer, the CVR, and the counters as they are to be committed. Nothing is read or
+written here. The order of lines is the order of the tables.
+"""
+
+from sscard.apps.pse.risk.first import first_answer
+from sscard.apps.pse.risk.second import second_answer
+from sscard.apps.pse.risk.values import Ada, Aip, CardData, Issuer, Situation, Terminal, Verdict
+
+__all__ = [
+    "Ada",
+    "Aip",
+    "CardData",
+    "Issuer",
+    "Situation",
+    "Terminal",
+    "Verdict",
+    "first_answer",
+    "second_answer",
+]

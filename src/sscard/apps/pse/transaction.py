@@ -1,0 +1,127 @@
+"""The debit transaction: its states and which command leads where (pse-pboc 3).
+
+Every state is a type that holds what is legal in it, no more: a second GENERATE AC without a
+first has nothing to receive. `NEXT` is the whole machine; what has no row there is 6985. The
+diagram in `docs/` is generated from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sscard.apps.pse.cvr import Cvr
+from sscard.apps.pse.risk import Aip, Issuer
+
+__all__ = [
+    "NEXT",
+    "Finished",
+    "Idle",
+    "Initiated",
+    "Online",
+    "Open",
+    "Script",
+    "Selected",
+    "Transaction",
+]
+
+_NO_RESULTS = Cvr(0)
+_SILENT = Issuer()
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """No debit application is in use: the PSE directory, or one still being personalised.
+
+    `block` is the number the next STORE DATA block must have, `rest` the beginning of a DGI
+    that goes on in it (9.2).
+    """
+
+    block: int = 0
+    rest: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A personalised application is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initiated:
+    """GPO has opened a transaction: its ATC, the AIP it was answered, the terminal's PDOL data.
+
+    `cvr` collects what VERIFY and INTERNAL AUTHENTICATE leave; `pin_exceeded`: the last PIN
+    try went in this transaction.
+    """
+
+    atc: int
+    profile: bytes
+    pdol_data: bytes = b""
+    cvr: Cvr = _NO_RESULTS
+    pin_exceeded: bool = False
+
+    @property
+    def aip(self) -> Aip:
+        """What byte 1 of the AIP says the application can do."""
+        return Aip(self.profile[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """The first GENERATE AC answered ARQC: `ac1`, from which ARPC and script MACs start."""
+
+    atc: int
+    profile: bytes
+    pdol_data: bytes
+    cdol1_data: bytes
+    ac1: bytes
+    cvr: Cvr
+    issuer: Issuer = _SILENT
+
+    @property
+    def aip(self) -> Aip:
+        """What byte 1 of the AIP says the application can do."""
+        return Aip(self.profile[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The first GENERATE AC answered AAC or TC, of a blocked application or without PIN tries.
+
+    The session stays open for EXTERNAL AUTHENTICATE over that cryptogram and for the scripts
+    that unblock; there is no second GENERATE AC. Section 3 calls it ONLINE as well.
+    """
+
+    atc: int
+    ac1: bytes
+    issuer: Issuer = _SILENT
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The second GENERATE AC has been answered; scripts may follow."""
+
+    atc: int
+    ac1: bytes
+    issuer: Issuer
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The first GENERATE AC answered TC or AAC, and that was all."""
+
+
+Transaction = Idle | Selected | Initiated | Online | Open | Script | Finished
+
+NEXT: Mapping[tuple[type[Transaction], str], frozenset[type[Transaction]]] = MappingProxyType(
+    {
+        (Selected, "GET PROCESSING OPTIONS"): frozenset({Initiated}),
+        (Initiated, "VERIFY"): frozenset({Initiated}),
+        (Initiated, "INTERNAL AUTHENTICATE"): frozenset({Initiated}),
+        (Initiated, "GENERATE AC"): frozenset({Online, Open, Finished}),
+        (Online, "EXTERNAL AUTHENTICATE"): frozenset({Online}),
+        (Online, "GENERATE AC"): frozenset({Script}),
+        (Open, "EXTERNAL AUTHENTICATE"): frozenset({Open}),
+    }
+)
+"""(state, command) -> the states it may lead to. SELECT of an application leads to SELECTED
+from everywhere; READ RECORD, GET DATA and GET CHALLENGE are legal everywhere and lead nowhere."""

@@ -1,0 +1,258 @@
+"""`sscard keys`: what a key vault holds, and the keys of a card below it. Never a root's value."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sscard.cli.output import hex_text, note, stdout, table, write_json
+from sscard.cli.settings import JsonOption, hex_bytes
+
+if TYPE_CHECKING:
+    from sscard.keys.vault import BaseVault, CardIdentity, Party
+    from sscard.vaults.pkcs11 import Pkcs11Vault
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List the keys of a vault (names, versions, check values), derive those of a card.",
+    epilog="Without --vault or --token the vault is that of a profile's fictional test keys.",
+)
+
+ProfileOption = Annotated[
+    str, typer.Option("--profile", metavar="NAME", help="Whose fictional test keys, and card.")
+]
+PartyOption = Annotated[
+    str, typer.Option("--party", metavar="social|bank", help="Whose keys; never both.")
+]
+VaultOption = Annotated[
+    Path | None, typer.Option("--vault", metavar="FILE", help="An encrypted vault file.")
+]
+PassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--passphrase",
+        envvar="SSCARD_PASSPHRASE",
+        show_envvar=True,
+        help="Of the vault file; better from the environment, or asked for.",
+    ),
+]
+TokenOption = Annotated[
+    str | None, typer.Option("--token", metavar="LABEL", help="A PKCS#11 token.")
+]
+ModuleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--module",
+        metavar="LIBRARY",
+        envvar="SSCARD_PKCS11_MODULE",
+        show_envvar=True,
+        help="The token's PKCS#11 library.",
+    ),
+]
+PinOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pin",
+        envvar="SSCARD_TOKEN_PIN",
+        show_envvar=True,
+        help="Of the token; better from the environment, or asked for.",
+    ),
+]
+
+
+@app.command("list")
+def list_keys(
+    profile: ProfileOption = "sample",
+    party: PartyOption = "social",
+    vault: VaultOption = None,
+    passphrase: PassphraseOption = None,
+    token: TokenOption = None,
+    module: ModuleOption = None,
+    pin: PinOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """List names, versions, algorithms, holders and check values; never values."""
+    with _opened(profile, party, vault, passphrase, token, module, pin) as keeper:
+        rows = [
+            {
+                "name": info.name,
+                "version": info.version,
+                "algorithm": info.algorithm.label,
+                "holder": info.holder,
+                "levels": info.levels,
+                "kcv": hex_text(info.kcv),
+            }
+            for info in keeper.list_keys()
+        ]
+    _write(rows, ("name", "version", "algorithm", "holder", "levels", "kcv"), json)
+
+
+@app.command()
+def derive(
+    profile: ProfileOption = "sample",
+    party: PartyOption = "social",
+    vault: VaultOption = None,
+    passphrase: PassphraseOption = None,
+    token: TokenOption = None,
+    module: ModuleOption = None,
+    pin: PinOption = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Six digits; default the profile's.")
+    ] = None,
+    card_factor: Annotated[
+        str | None,
+        typer.Option("--card-factor", metavar="HEX", help="The last 8 historical bytes."),
+    ] = None,
+    pan: Annotated[str | None, typer.Option("--pan", help="For keys of the bank.")] = None,
+    psn: Annotated[str | None, typer.Option("--psn", help="PAN sequence number.")] = None,
+    *,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show values too; of test keys only.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Derive the keys of one card and show their check values."""
+    from sscard.keys.vault import Withheld
+    from sscard.perso.roots import card_identity
+
+    card = _identity(card_identity(profile), region, card_factor, pan, psn)
+    rows: list[dict[str, Any]] = []
+    with _opened(profile, party, vault, passphrase, token, module, pin) as keeper:
+        if reveal and not keeper.test:
+            raise Withheld("--reveal is for vaults of test keys only")
+        for info in keeper.list_keys():
+            try:
+                ref = card.ref(info)
+            except ValueError as error:
+                raise typer.BadParameter(f"{info.name}: {error}") from None
+            row: dict[str, Any] = {
+                "name": info.name,
+                "version": info.version,
+                "algorithm": info.algorithm.label,
+                "kcv": hex_text(keeper.kcv(ref)),
+            }
+            if reveal:
+                row["value"] = hex_text(keeper.derive(ref).value) if info.levels else None
+            rows.append(row)
+    _write(rows, ("name", "version", "algorithm", "kcv", *(["value"] if reveal else [])), json)
+
+
+@app.command()
+def new(
+    profile: ProfileOption = "sample",
+    party: PartyOption = "social",
+    vault: VaultOption = None,
+    passphrase: PassphraseOption = None,
+    token: TokenOption = None,
+    module: ModuleOption = None,
+    pin: PinOption = None,
+) -> None:
+    """Make a vault file, or fill an empty token, with the fictional test keys of a profile."""
+    from sscard.keys.vault import VaultError
+    from sscard.perso.roots import roots
+    from sscard.vaults.file import FileVault
+
+    whose = _party(party)
+    keys = roots(profile, whose)
+    keeper: BaseVault
+    if (vault is None) == (token is None):
+        raise typer.BadParameter("exactly one of --vault FILE and --token LABEL says where")
+    if vault is not None:
+        keeper = FileVault.create(vault, _passphrase(passphrase, new=True), whose, test=True)
+        keeper.install_all(keys)
+    else:
+        keeper = _token(str(token), module, pin, whose, fill=True)
+        if keeper.list_keys():
+            raise VaultError(f"the token {token} holds keys already")
+        for root in keys:
+            keeper.install(root)
+    with keeper:
+        note(f"{len(keeper.list_keys())} {whose} test keys of {profile} are in {vault or token}")
+
+
+def _opened(
+    profile: str,
+    party: str,
+    vault: Path | None,
+    passphrase: str | None,
+    token: str | None,
+    module: str | None,
+    pin: str | None,
+) -> "BaseVault":
+    """Return the vault the options name."""
+    from sscard.keys.vault import ForeignKey
+    from sscard.perso.roots import demo_vault
+    from sscard.vaults.file import FileVault
+
+    whose = _party(party)
+    if vault is not None and token is not None:
+        raise typer.BadParameter("--vault and --token name two vaults")
+    if token is not None:
+        return _token(token, module, pin, whose, fill=False)
+    if vault is None:
+        return demo_vault(profile, whose)
+    opened = FileVault.open(vault, _passphrase(passphrase, new=False))
+    if opened.party is not whose:
+        raise ForeignKey(f"{vault} is a vault of {opened.party} keys: --party {opened.party}")
+    return opened
+
+
+def _token(
+    label: str, module: str | None, pin: str | None, party: "Party", *, fill: bool
+) -> "Pkcs11Vault":
+    try:
+        from sscard.vaults.pkcs11 import Pkcs11Vault
+    except ImportError:
+        raise typer.BadParameter(
+            "tokens need python-pkcs11: pip install 'sscard[pkcs11]'", param_hint="--token"
+        ) from None
+    if module is None:
+        raise typer.BadParameter("the token's library is missing", param_hint="--module")
+    secret = pin if pin is not None else typer.prompt("PIN", hide_input=True, err=True)
+    return Pkcs11Vault.open(
+        module, label, secret, party, test=True if fill else None, writable=fill
+    )
+
+
+def _passphrase(given: str | None, *, new: bool) -> str:
+    if given is not None:
+        return given
+    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
+
+
+def _party(word: str) -> "Party":
+    from sscard.keys.vault import Party
+
+    try:
+        return Party(word)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{word!r} is neither social nor bank", param_hint="--party"
+        ) from None
+
+
+def _identity(
+    card: "CardIdentity",
+    region: str | None,
+    card_factor: str | None,
+    pan: str | None,
+    psn: str | None,
+) -> "CardIdentity":
+    """Return the profile's card with what was given instead."""
+    given: dict[str, Any] = {"region": region, "pan": pan, "psn": psn}
+    if card_factor is not None:
+        given["csn8"] = hex_bytes(card_factor, "--card-factor")
+    return dataclasses.replace(card, **{k: v for k, v in given.items() if v is not None})
+
+
+def _write(rows: list[dict[str, Any]], columns: tuple[str, ...], json: bool) -> None:
+    if json:
+        write_json(rows)
+        return
+    stdout().print(
+        table(columns, [[("-" if row[c] is None else row[c]) for c in columns] for row in rows])
+    )

@@ -1,0 +1,515 @@
+"""ssse-lb002 2.3, 2.4, 4.1: every directory, file, record, access rule and key of the v2 card.
+
+The tables below are typed from the reference and share nothing with the profile or the
+specification modules; only the keys' values are taken from the profile.
+"""
+
+import re
+
+import pytest
+from ssse_desk import Desk
+
+from sscard.perso.profile import Profile
+from sscard.sample import new_card
+
+# Directory, AID, KIDs of its authentication keys, then one line a file:
+#   FID  kind  read condition  update key  records as "tag type length", B-TLV in braces
+CARD = """
+SSSE - 04 05 06 0A 0D
+  EF05 tlv F 04    01 b 10, 02 an 01, 03 an 04, 04 cn 0C, 05 cn 04, 06 cn 04, 07 an 09
+  EF06 tlv F 04    08 an 12, 09 an 1E, 4E an 14, 0A an 01, 0B cn 01, 0C cn 03, 0D cn 04
+  EF07 bin 0A 04   400
+  EF08 bin 0A 04   1000
+  EF0D tlv F 0D    EA an 0C, EB cn 03, EC an 01, ED an 01
+DF01 D15600000500 83 84 85 86 87 88 89 8A 8B 8C 8D 8E
+  EF05 tlv PIN|88 83   20 an 02, 21 an 50, 0E cn 03
+  EF06 tlv PIN|88 86   23 an 50, 24 cn 03, 28 an 0F, 2C an 32, 2D an 0F
+  EF07 tlv PIN|88 84   29 an 01
+  EF08 tlv PIN|88 85   2B an 01
+  EF09 tlv PIN|88 84   2E an 46, 30 an 09, 32 an 02
+  EF0A tlv PIN|88 87   37 an 03, 38 an 02, 39 cn 04
+  EF15 tlv PIN|88 89   2A cn 01, 3x40 {57 an 03, 58 cn 03, 59 an 28} 34
+  EF16 bin F 8A    128
+  EF17 bin F 8B    128
+  EF18 bin F 8C    128
+  EF19 bin F 8D    128
+  EF1A bin F 8E    128
+DF02 D15600000501 83 84 85 86 87 88 89
+  EF05 tlv PIN|88 83   42 an 03, 41 an 03, 2x43 {5A an 07, 5B an 01, 5C an 46, 5D cn 04, 5E an 10} 6C, 2x44 {33 an 03, 34 an 46, 35 cn 04, 36 an 10} 65
+  EF06 tlv PIN|88 84   4C cn 04, 4B an 05, 4D cn 03, 60 cn 04, 4F an 06, 50 cn 03, 3A an 07
+  EF07 cyc PIN|88 85   4 55
+  EF09 tlv PIN|88 86   55 an 10, 56 an 46, 96 cn 04, 97 cn 03
+  EF15 tlv PIN|88 87   4x99 {10 an 03, 11 cn 04, 12 cn 03} 10, 0F cn 04, 1F cn 03
+  EF16 cyc PIN|88 89   4 12
+DF03 D15600000502 83 84 85 86 87 88 89 8A 8B 8C 8D
+  EF05 tlv PIN|85 86   61 cn 03, 60 cn 04, 98 cn 04, 62 cn 04, 63 an 03, 64 an 03, 65 an 03, 66 an 03
+  EF06 tlv PIN|84 87   45 an 14, 46 an 02, 47 an 02, 48 an 01, 49 an 01, 67 cn 04, 6B an 3C, 3x4A {13 an 02, 14 an 01, 15 an 14, 16 cn 04, 17 an 3C} 61
+  EF07 tlv PIN|84 88   70 an 03, 71 cn 03, 6E cn 04, 6C cn 04, 6F cn 04, 73 cn 04
+  EF15 tlv PIN|84 89   7A cn 03, 7B cn 04, 7C cn 04
+  EF16 tlv PIN|84 8A   51 cn 03, 5F an 01
+  EF17 tlv PIN|84 8B   3B an 14, 3C an 46, 3D an 01, 3E cn 04, 3F an 3C
+  EF18 tlv PIN|84 8C   74 an 03, 75 cn 03, 76 cn 01, 77 cn 04, 78 cn 04
+  EF19 tlv PIN|84 8D   4x79 {18 an 03, 19 cn 03, 1A cn 04, 1B cn 04, 1C dec 04, 1D an 03, 1E cn 04} 27
+DF04 D15600000503 81 83 84 85 86
+  EF05 tlv PIN|84 85   81 an 08, 84 cn 03, 87 an 11, 8C cn 01, 80 cn 04, 8B an 1D, 8A an 0F, 83 an 09, 86 an 09, 89 an 09, 7D an 09, 7E an 09, 7F an 09, 8D an 09, 8E an 09, 8F an 01
+  EF06 tlv PIN&84 86   90 an 01, 92 dec 04, 93 an 02
+  EF08 cyc PIN -       30 1C
+  EF15 cyc PIN|84 86   8 03
+DF05 D15600000504 83
+  EF05 tlv PIN 83      A0 an 01, A1 an 01, B9 an 01, A2 an 04, A9 cn 01, 5xA3 {A5 an 10, A6 an 04} 18, 5xA4 {A7 an 10, A8 an 03} 17, BA an 14, BB an 64, AA an 14, AB cn 04, AC an 01, AD an 01, AE an 01, AF an 01, B0 an 01, B1 an 01, B2 an 01, B3 an 01, B4 an 01, B5 an 01, B6 an 01, B7 an 01, BC an 01, B8 an 28
+DF06 D15600000505 83 84 85 86
+  EF05 tlv PIN 85      C0 an 46, C2 an 09, 1xC3 {E3 cn 01, E4 cn 04, E5 cn 04, E6 cn 04, E7 cn 03} 1A, 1xC4 {E3 cn 01, E4 cn 04, E5 cn 04, E6 cn 04, E7 cn 03} 1A, 1xC5 {E3 cn 01, E4 cn 04, E5 cn 04, E6 cn 04, E7 cn 03} 1A
+  EF06 tlv PIN 86      C6 an 46, C8 an 09, C9 cn 01, CA cn 04, CB cn 04, CC cn 04, CD cn 02, CE cn 01, CF cn 04, D0 cn 04, D1 cn 04, D2 cn 03, D3 cn 01, D4 cn 04, D5 cn 04, D6 cn 04, D7 cn 03, D8 cn 01, D9 cn 04, DA cn 04, DB cn 04, DC cn 04, DD cn 04, DE cn 04, DF cn 03, E0 cn 03, E1 cn 02, E2 cn 02
+DF07 D15600000506 83 84 85 86 87 88
+  EF05 tlv 83 86       F0 an 02, F1 an 01, F2 cn 04, F3 an 03, F4 cn 04
+  EF06 tlv 84 87       F5 an 03, F6 cn 04, F7 an 46
+  EF07 tlv 85 88       F8 cn 04, F9 an 01
+"""  # noqa: E501  (a line of the table is a file)
+
+# Type, KID and tries of every key, in the order of 4.1: what GET DATA D1 shows of each.
+MASTER_AND = {
+    "SSSE": "0E00FF 0702FF 0D04EE 0D05EE 0D06EE 0D0AEE 0D0DEE 010066",
+    "DF01": "0782FF 0D83EE 0D84EE 0D85EE 0D86EE 0D87EE 0D88EE 0D89EE 0D8AEE 0D8BEE 0D8CEE 0D8DEE"
+    " 0D8EEE",
+    "DF02": "0782FF 0D83EE 0D84EE 0D85EE 0D86EE 0D87EE 0D88EE 0D89EE",
+    "DF03": "0782FF 0D83EE 0D84EE 0D85EE 0D86EE 0D87EE 0D88EE 0D89EE 0D8AEE 0D8BEE 0D8CEE 0D8DEE",
+    "DF04": "0782FF 0D81EE 0D83EE 0D84EE 0D85EE 0D86EE 0801FF 0901FF 0A01FF",
+    "DF05": "0D83EE",
+    "DF06": "0D83EE 0D84EE 0D85EE 0D86EE",
+    "DF07": "0D83EE 0D84EE 0D85EE 0D86EE 0D87EE 0D88EE",
+}
+FILLED = ("EF05", "EF06", "EF0D")
+"""Files of the SSSE that hold the citizen of section 10; all others hold their fill."""
+FILL = {"an": "00", "cn": "FF", "b": "00", "dec": "00"}
+
+
+class File:
+    """One line of the table: `records` are (tag, length, fill) of a TLV file."""
+
+    def __init__(self, place, line):
+        self.place = place
+        self.fid, self.kind, self.read, update, self.text = line.split(None, 4)
+        self.update = None if update == "-" else int(update, 16)
+        self.sfi = int(self.fid[-2:], 16)
+        self.records = list(_records(self.text)) if self.kind == "tlv" else []
+        if self.kind == "cyc":
+            count, length = self.text.split()
+            self.count, self.length = int(count), int(length, 16)
+        elif self.kind == "bin":
+            self.length = int(self.text, 16)
+
+    def may_read(self, proofs):
+        """Whether a set of proofs, KIDs and "PIN", opens the file for reading."""
+        if self.read == "F":
+            return True
+        held = [(o if o == "PIN" else int(o, 16)) in proofs for o in re.split("[|&]", self.read)]
+        return all(held) if "&" in self.read else any(held)
+
+    @property
+    def reading(self):
+        """A READ of the file by SFI that needs nothing but the right."""
+        if self.kind == "bin":
+            return f"00B0{0x80 | self.sfi:02X}0001"
+        return f"00B201{self.sfi << 3 | 4:02X}00"
+
+    @property
+    def writing(self):
+        """An UPDATE of the file by SFI that needs nothing but the right."""
+        if self.kind == "bin":
+            return f"00D6{0x80 | self.sfi:02X}0001A5"
+        if self.kind == "cyc":
+            return f"00DC00{self.sfi << 3 | 3:02X}{self.length:02X}" + "A5" * self.length
+        tag, length, _ = self.records[0]
+        return f"00DC01{self.sfi << 3 | 4:02X}{length + 2:02X}{tag}{length:02X}" + "A5" * length
+
+
+def _records(text):
+    for entry in re.findall(r"[^,{]+(?:\{[^}]*\} \w\w)?", text):
+        constructed = re.fullmatch(r"\s*(\d)x(\w\w) \{(.*)\} (\w\w)", entry)
+        if constructed is None:
+            tag, kind, length = entry.split()
+            yield tag, int(length, 16), FILL[kind] * int(length, 16)
+            continue
+        times, tag, parts, length = constructed.groups()
+        inner = [part.split() for part in parts.split(",")]
+        value = "".join(t + size + FILL[kind] * int(size, 16) for t, kind, size in inner)
+        assert len(value) == 2 * int(length, 16), entry
+        yield from [(tag, int(length, 16), value)] * int(times)
+
+
+def _directories():
+    place = None
+    for line in CARD.strip().splitlines():
+        if not line.startswith(" "):
+            place, aid, *kids = line.split()
+            yield place, aid, [int(kid, 16) for kid in kids], []
+        else:
+            yield place, None, None, [File(place, line)]
+
+
+DIRECTORIES, FILES = {}, []
+for _place, _aid, _kids, _files in _directories():
+    if _kids is not None:
+        DIRECTORIES[_place] = (_aid, _kids)
+    FILES += _files
+
+all_files = pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.place}-{f.fid}")
+tlv_files = pytest.mark.parametrize(
+    "file", [f for f in FILES if f.kind == "tlv"], ids=lambda f: f"{f.place}-{f.fid}"
+)
+cyclic_files = pytest.mark.parametrize(
+    "file", [f for f in FILES if f.kind == "cyc"], ids=lambda f: f"{f.place}-{f.fid}"
+)
+binary_files = pytest.mark.parametrize(
+    "file", [f for f in FILES if f.kind == "bin"], ids=lambda f: f"{f.place}-{f.fid}"
+)
+all_places = pytest.mark.parametrize("place", DIRECTORIES)
+
+
+@pytest.fixture(scope="module")
+def finished():
+    return new_card("v2").snapshot()
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """Key values by place and KID; 00 is the master key."""
+    ssse = Profile.load("v2").ssse
+    places = {"SSSE": ssse} | {f"{df.fid:04X}": df for df in ssse.directories}
+    return {
+        (place, key.id if key is not directory.master else 0): key.value
+        for place, directory in places.items()
+        for key in (directory.master, *directory.keys)
+        if key.type in (0x00, 0x0D)
+    }
+
+
+@pytest.fixture
+def desk(finished):
+    return Desk(finished.fork())
+
+
+def enter(desk, place):
+    return desk.ssse("" if place == "SSSE" else place)
+
+
+def reachable(place):
+    """The KIDs that can be proved in a directory, with the place of their key."""
+    own = [(kid, place) for kid in DIRECTORIES[place][1]]
+    return own if place == "SSSE" else own + [(kid, "SSSE") for kid in DIRECTORIES["SSSE"][1]]
+
+
+def prove(desk, keys, proof, file):
+    """Prove the PIN, or a key as seen from the file's directory."""
+    if proof == "PIN":
+        assert desk.pin() == "9000"
+        return
+    place = file.place if (file.place, proof) in keys else "SSSE"
+    assert desk.prove(proof, keys[place, proof]) == "9000"
+
+
+def content(desk, file):
+    """Everything a file tells whoever may read it."""
+    if file.kind != "bin":
+        count = len(file.records) or file.count
+        return [desk(f"00B2{n:02X}{file.sfi << 3 | 4:02X}00") for n in range(1, count + 1)]
+    desk.ok(f"00A4020002{file.fid}")
+    return [desk(f"00B0{at:04X}00") for at in range(0, file.length, 256)]
+
+
+def sufficient(file):
+    """The proofs that together open a file for reading."""
+    proofs = [] if file.read == "F" else re.split("[|&]", file.read)
+    proofs = proofs if "&" in file.read else proofs[:1]
+    return [p if p == "PIN" else int(p, 16) for p in proofs]
+
+
+# ---- structure -------------------------------------------------------------------------------
+
+
+def test_ssse_2_4_there_are_42_files():
+    """41 working files and the medical account."""
+    assert len(FILES) + 1 == 42
+
+
+@all_places
+def test_ssse_2_1_directories_by_fid_and_by_name(desk, place):
+    aid, _ = DIRECTORIES[place]
+    if place == "SSSE":
+        assert desk.sw("00A4000002DDF1") == "9000"
+        return
+    fci = f"6F08840{len(aid) // 2}{aid}9000"
+    assert desk(f"00A40400{len(aid) // 2:02X}{aid}") == fci
+    desk.ssse()
+    for p1 in ("00", "01", "02"):
+        desk.ssse()
+        assert desk(f"00A4{p1}0002{place}") == fci
+
+
+@all_places
+def test_ssse_2_3_2_4_no_other_files_and_identifiers(desk, place):
+    expected = {f.fid for f in FILES if f.place == place} | {"EF80"}
+    expected |= {"EF81"} if place == "DF04" else set()
+    found = set()
+    for low in range(256):
+        enter(desk, place)
+        if desk.sw(f"00A4020002EF{low:02X}") == "9000":
+            found.add(f"EF{low:02X}")
+    assert found == expected
+    for low in range(256):
+        enter(desk, place)
+        below = desk.sw(f"00A4010002DF{low:02X}") == "9000"
+        assert below == (place == "SSSE" and f"DF{low:02X}" in DIRECTORIES)
+    enter(desk, place)
+    with_sfi = {sfi for sfi in range(1, 32) if desk.sw(f"00B201{sfi << 3 | 4:02X}00") != "6A82"}
+    assert with_sfi == {f.sfi for f in FILES if f.place == place}
+
+
+@all_places
+def test_ssse_2_2_kinds_and_capacities(desk, keys, place):
+    """GET DATA D2: FID, kind of cos 2.2, bytes of data; a TLV record counts 3 + len."""
+    enter(desk, place)
+    assert desk.prove_master(keys[place, 0]) == "9000"
+    expected = {}
+    for file in (f for f in FILES if f.place == place):
+        if file.kind == "tlv":
+            expected[file.fid] = ("05", sum(3 + length for _, length, _ in file.records))
+        elif file.kind == "cyc":
+            expected[file.fid] = ("06", file.count * file.length)
+        else:
+            expected[file.fid] = ("01", file.length)
+    if place == "DF04":
+        expected["EF81"] = ("09", 0x1F)
+    listed = bytes.fromhex(desk.data("80CA00D200"))
+    entries = [listed[at : at + 5] for at in range(0, len(listed), 5)]
+    found = {e[:2].hex().upper(): (e[2:3].hex(), int.from_bytes(e[3:], "big")) for e in entries}
+    assert found.pop("EF80")[0] == "0c"
+    directories = {fid for fid in found if fid.startswith("DF")}
+    assert directories == ({*DIRECTORIES} - {"SSSE"} if place == "SSSE" else set())
+    assert {fid: entry for fid, entry in found.items() if fid not in directories} == expected
+
+
+@all_places
+def test_ssse_4_1_keys_and_limits(desk, keys, place):
+    """GET DATA D1: type, id, version, algorithm, maximum and remaining tries."""
+    enter(desk, place)
+    assert desk.prove_master(keys[place, 0]) == "9000"
+    listed = bytes.fromhex(desk.data("80CA00D100"))
+    found = [listed[at : at + 6].hex().upper() for at in range(0, len(listed), 9)]
+    version = "02" if place == "SSSE" else "01"
+    expected = [f"0000{version}008808"]
+    for entry in MASTER_AND[place].split():
+        kind, kid, tries = entry[:2], entry[2:4], entry[4:]
+        left = "FF" if tries == "FF" else f"0{tries[1]}"
+        expected.append(f"{kind}{kid}0100{tries}{left}")
+    assert sorted(found) == sorted(expected)
+
+
+@tlv_files
+def test_ssse_2_3_2_4_every_record_by_number(desk, keys, file):
+    enter(desk, file.place)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    records = [record[:-4] for record in content(desk, file)]
+    heads = [(record[:2], int(record[2:4], 16)) for record in records]
+    assert heads == [(tag, length) for tag, length, _ in file.records]
+    assert all(
+        len(record) == 4 + 2 * length for record, (_, length) in zip(records, heads, strict=True)
+    )
+    if (file.place, file.fid) not in [("SSSE", fid) for fid in FILLED]:
+        assert [record[4:] for record in records] == [fill for _, _, fill in file.records]
+    assert desk.sw(f"00B2{len(records) + 1:02X}{file.sfi << 3 | 4:02X}00") == "6A83"
+
+
+@tlv_files
+def test_ssse_2_3_2_4_every_record_by_tag(desk, keys, file):
+    """A tag that repeats finds its first record."""
+    enter(desk, file.place)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    records = content(desk, file)
+    tags = [tag for tag, _, _ in file.records]
+    for tag in tags:
+        assert desk(f"00B2{tag}{file.sfi << 3:02X}00") == records[tags.index(tag)]
+        assert desk(f"00B2{tag}0000") == records[tags.index(tag)]
+    missing = {f"{tag:02X}" for tag in range(256)} - set(tags)
+    assert {desk.sw(f"00B2{tag}0000") for tag in missing} == {"6A83"}
+
+
+@binary_files
+def test_ssse_2_3_2_4_sizes_of_transparent_files(desk, keys, file):
+    enter(desk, file.place)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    assert all(set(part[:-4]) == {"0"} and part[-4:] == "9000" for part in content(desk, file))
+    desk.ok(f"00A4020002{file.fid}")
+    assert desk(f"00B0{file.length - 1:04X}01") == "009000"
+    assert desk.sw(f"00B0{file.length:04X}01") == "6B00"
+
+
+@pytest.mark.parametrize(("place", "fid"), [(p, "EF80") for p in DIRECTORIES] + [("DF04", "EF81")])
+def test_ssse_2_2_internal_files_are_never_read_or_written(desk, keys, place, fid):
+    enter(desk, place)
+    assert desk.pin() == "9000"
+    for kid, holder in reachable(place):
+        assert desk.prove(kid, keys[holder, kid]) == "9000"
+    assert desk.prove_master(keys[place, 0]) == "9000"
+    desk.ok(f"00A4020002{fid}")
+    for apdu in ("00B0000001", "00B2010400", "00B2010000", "00D600000100", "00DC01040100"):
+        assert desk.sw(apdu) == "6981"
+    assert desk.sw("00E200000100") == "6981"
+
+
+# ---- access ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if f.kind != "cyc"], ids=lambda f: f"{f.place}-{f.fid}"
+)
+def test_ssse_2_3_2_4_read_conditions(finished, keys, file):
+    """Each proof by itself, and with the PIN, opens a file exactly as its condition says."""
+    kids = [kid for kid, _ in reachable(file.place)]
+    trials = [[], ["PIN"], *([kid] for kid in kids), *(["PIN", kid] for kid in kids)]
+    for trial in trials:
+        desk = enter(Desk(finished.fork()), file.place)
+        for proof in trial:
+            prove(desk, keys, proof, file)
+        expected = "9000" if file.may_read(set(trial)) else "6982"
+        assert desk.sw(file.reading) == expected, trial
+
+
+@all_files
+def test_ssse_2_3_2_4_update_conditions(finished, keys, file):
+    """Exactly one key opens a file for writing, and the PIN none."""
+    for kid, holder in [("PIN", None), (None, None), *reachable(file.place)]:
+        desk = enter(Desk(finished.fork()), file.place)
+        if kid == "PIN":
+            assert desk.pin() == "9000"
+        elif kid is not None:
+            assert desk.prove(kid, keys[holder, kid]) == "9000"
+        allowed = kid == file.update and kid is not None
+        before = desk.card.image
+        assert desk(file.writing) == ("9000" if allowed else "6982"), kid
+        assert (desk.card.image != before) == allowed
+
+
+@all_files
+def test_ssse_2_3_2_4_update_and_read_back(desk, keys, file):
+    if file.update is None:
+        return
+    enter(desk, file.place)
+    prove(desk, keys, file.update, file)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    if file.kind == "bin":
+        desk.ok(f"00A4020002{file.fid}", f"00D6{file.length - 3:04X}03C1C2C3")
+        assert desk.data(f"00B0{file.length - 4:04X}04") == "00C1C2C3"
+        assert desk.sw(f"00D6{file.length - 2:04X}03C1C2C3") == "6B00"
+        return
+    if file.kind == "cyc":
+        desk.ok(file.writing)
+        assert desk.data(file.reading) == "A5" * file.length
+        return
+    written = []
+    for number, (tag, length, _) in enumerate(file.records, 1):
+        written.append(f"{tag}{length:02X}" + f"{number:02X}" * length)
+        apdu = f"00DC{number:02X}{file.sfi << 3 | 4:02X}{length + 2:02X}{written[-1]}"
+        assert desk(apdu) == "9000"
+    assert content(desk, file) == [record + "9000" for record in written]
+    desk.reset()
+    enter(desk, file.place)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    assert content(desk, file) == [record + "9000" for record in written]
+
+
+@all_files
+def test_ssse_4_3_a_wrong_key_opens_nothing(desk, keys, file):
+    enter(desk, file.place)
+    for kid, _ in reachable(file.place):
+        assert desk.prove(kid, bytes(16)) == "63CD"
+    assert desk.pin("123457") == "63C5"
+    assert desk(file.writing) == "6982"
+    if file.kind != "cyc":
+        assert (desk.sw(file.reading) == "9000") == (file.read == "F")
+
+
+def test_ssse_4_1_no_two_keys_are_equal(keys):
+    """Not even as DES keys, whose parity bits count for nothing."""
+    assert len({bytes(byte & 0xFE for byte in key) for key in keys.values()}) == len(keys)
+
+
+@pytest.mark.parametrize("place", [p for p in DIRECTORIES if p != "SSSE"])
+def test_ssse_4_3_keys_of_another_application_open_nothing(desk, keys, place):
+    """The same KID in two applications is two keys."""
+    for kid in DIRECTORIES[place][1]:
+        others = [p for p in DIRECTORIES if p != place and (p, kid) in keys]
+        for other in others:
+            enter(desk, place)
+            assert desk.prove(kid, keys[other, kid])[:3] == "63C"
+            assert desk.prove(kid, keys[place, kid]) == "9000"
+
+
+# ---- cyclic files ----------------------------------------------------------------------------
+
+
+@cyclic_files
+def test_ssse_2_2_cyclic_files_start_empty(desk, keys, file):
+    enter(desk, file.place)
+    assert desk(file.reading) == "6A83"
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    assert [desk(f"00B2{n:02X}{file.sfi << 3 | 4:02X}00") for n in (0, 1, 2, 255)] == ["6A83"] * 4
+
+
+@cyclic_files
+def test_ssse_3_5_the_newest_record_is_01_and_the_oldest_falls_out(desk, keys, file):
+    if file.update is None:
+        return
+    enter(desk, file.place)
+    prove(desk, keys, file.update, file)
+    for proof in sufficient(file):
+        prove(desk, keys, proof, file)
+    for written in range(1, 2 * file.count + 2):
+        mode = 3 if written % 2 else 4
+        value = f"{written:02X}" * file.length
+        assert desk(f"00DC00{file.sfi << 3 | mode:02X}{file.length:02X}{value}") == "9000"
+        newest = [f"{n:02X}" * file.length + "9000" for n in range(written, 0, -1)]
+        expected = newest[: file.count] + ["6A83"] * (file.count - written)
+        assert content(desk, file) == expected
+        assert desk.sw(f"00B2{file.count + 1:02X}{file.sfi << 3 | 4:02X}00") == "6A83"
+
+
+@cyclic_files
+def test_ssse_2_4_read_conditions_of_cyclic_files(finished, keys, file):
+    """As for every other file, on a record written before."""
+    card = finished.fork()
+    desk = enter(Desk(card), file.place)
+    if file.update is not None:
+        prove(desk, keys, file.update, file)
+        desk.ok(file.writing)
+    kids = [kid for kid, _ in reachable(file.place)]
+    granted = "A5" * file.length + "9000" if file.update is not None else "6A83"
+    for trial in [[], ["PIN"], *([kid] for kid in kids), *(["PIN", kid] for kid in kids)]:
+        desk.reset()
+        enter(desk, file.place)
+        for proof in trial:
+            prove(desk, keys, proof, file)
+        allowed = file.may_read(set(trial)) or file.update is None
+        assert desk(file.reading) == (granted if allowed else "6982"), trial
+
+
+def test_ssse_2_4_debit_log_is_written_by_the_card_alone(desk, keys):
+    """DF04 EF08: no key, no PIN, no master key writes it after personalisation."""
+    enter(desk, "SSSE")
+    assert desk.prove_master(keys["SSSE", 0]) == "9000"
+    desk.ok("00A4000002DF04")
+    assert desk.pin() == "9000"
+    for kid, holder in reachable("DF04"):
+        assert desk.prove(kid, keys[holder, kid]) == "9000"
+    assert desk.prove_master(keys["DF04", 0]) == "9000"
+    record = "A5" * 0x1C
+    assert desk.sw(f"00DC00431C{record}") == "6982"
+    assert desk.sw(f"00DC00441C{record}") == "6982"
+    assert desk.sw(f"00E200401C{record}") == "6982"
+    assert desk.sw("00B2014400") == "6A83"
