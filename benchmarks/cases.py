@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import cycle
 
+from benchmarks.debit import OnlineDebit
 from benchmarks.floor import BareCard, virtual_smart_card
 from benchmarks.measure import Case
 from sscard.builder import build
@@ -29,6 +30,7 @@ def cases() -> Iterator[Case]:
     yield from _floors()
     yield from _reading()
     yield from _security()
+    yield from _paying()
     yield from _copies()
     yield from _making()
 
@@ -79,6 +81,16 @@ def _security() -> Iterator[Case]:
     for update in UPDATES:
         assert card.transmit(update) == b"\x90\x00"
     yield Case("atomic UPDATE RECORD", lambda: card.transmit(next(turns)), 60_000)
+
+
+def _paying() -> Iterator[Case]:
+    snapshot = sample_card().snapshot()
+    debit = OnlineDebit(snapshot.fork().power_on())
+    debit.run()
+    note = "13 APDUs, terminal and issuer included; a fresh card each time"
+    yield Case(
+        "full online debit", lambda: OnlineDebit(snapshot.fork().power_on()).run(), note=note
+    )
 
 
 def _copies() -> Iterator[Case]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from construct import Construct
 
+from sscard.apps.pse.transaction import NEXT
 from sscard.cos.commands import Row
 from sscard.inspect.explaining.catalogue import rows as command_rows
 from sscard.inspect.names import domain_name
 from sscard.inspect.schemas import image as image_schemas
 from sscard.inspect.schemas import layout_of
-from sscard.apps.pse.transaction import NEXT
 from sscard.iso.sw import SW
 from sscard.spec.options import OPTIONS
 
@@ -221,9 +221,9 @@ def pse_states() -> str:
         [
             "# States of a debit transaction",
             "",
-            "pse-pboc 3, as `sscard.apps.pse.transaction.NEXT` has it. What has no arrow is refused",
-            "with 6985. READ RECORD, GET DATA and GET CHALLENGE are legal everywhere and change",
-            "nothing; a failed SELECT leads to Selected as well.",
+            "pse-pboc 3, as the table `NEXT` of `sscard.apps.pse.transaction` has it. What has no",
+            "arrow is refused with 6985. READ RECORD, GET DATA and GET CHALLENGE are legal",
+            "everywhere and change nothing; a failed SELECT leads to Selected as well.",
             "",
             "```mermaid",
             "stateDiagram-v2",

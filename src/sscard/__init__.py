@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sscard.errors import PowerLoss, SscardError
     from sscard.iso.sw import SW
     from sscard.perso.profile import Profile
-    from sscard.sample import sample_card
+    from sscard.sample import sample_card, sample_psam
     from sscard.testing.script import Script
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Script",
     "SscardError",
     "sample_card",
+    "sample_psam",
 ]
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ _HOME = {
     "Script": "sscard.testing.script",
     "SscardError": "sscard.errors",
     "sample_card": "sscard.sample",
+    "sample_psam": "sscard.sample",
 }
 
 

@@ -42,7 +42,13 @@ def test_cos_4_5_the_walk_profile_makes_the_published_image():
 
 @pytest.mark.parametrize(
     "overrides",
-    [{"record_le": "strict"}, {"pin.tries_left": 2}, {"scrub_keys": "off"}, {"sm_mode": "pboc_iv"}],
+    [
+        {"record_le": "strict"},
+        {"pin.tries_left": 2},
+        {"scrub_keys": "off"},
+        {"sm_mode": "pboc_iv"},
+        {"ssse.dir_sfi": 30},
+    ],
 )
 def test_overrides_reach_both(overrides):
     profile = Profile.load("v2", overrides)
@@ -56,6 +62,14 @@ def test_a_built_card_answers_like_a_personalised_one():
     for apdu in (select, "00B2012C00", "00B2093000", "0020000003123456", "00A4000002DF04"):
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
         assert built.transmit(raw) == made.transmit(raw)
+
+
+def test_readme_6_the_sfi_of_the_dir_is_profile_data():
+    """The form of cos 2.2, where the profile asks for it."""
+    select = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
+    card = new_card("v2", {"ssse.dir_sfi": 30})
+    answer = card.power_on().transmit(select).hex()
+    assert answer == "6f16840f7378312e73682ec9e7bbe1b1a3d5cfa50388011e9000"
 
 
 def test_a_profile_too_big_for_the_chip_is_refused():

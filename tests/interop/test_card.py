@@ -96,7 +96,8 @@ def test_opensc_tool_reads_the_card(serve, slots, clients, sample, link):
     serve(powered(sample, link))
     atr = clients.opensc_tool(slots[0], "-a")
     assert atr.strip().replace(":", "").upper() == ATR
-    sends = [option for text in (SSSE, "00B2052800", "00B2083000") for option in ("-s", text)]
+    select = SSSE + "00"  # without Le it would not fetch what a T=0 card has waiting
+    sends = [option for text in (select, "00B2052800", "00B2083000") for option in ("-s", text)]
     output = clients.opensc_tool(slots[0], "-c", "default", *sends)
     assert "SW1=0x90, SW2=0x00" in output
     assert "SW1=0x6" not in output

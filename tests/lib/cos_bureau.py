@@ -122,12 +122,12 @@ class Bureau:
     # --- commands that need a key ---------------------------------------------------------
 
     def challenge(self, length: int = 8, value: str = "") -> bytes:
-        """GET CHALLENGE, with `value` forced if given; b"" if the card refuses."""
+        """GET CHALLENGE, with `value` forced if given; zeros if the card refuses."""
         if value:
             self.card.env.force_random(bytes.fromhex(value))
             length = len(bytes.fromhex(value))
         answer = self.send(bytes((0, 0x84, 0, 0, length)))
-        return answer[:-2]
+        return answer[:-2] or bytes(length)
 
     def proof(
         self,

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from cos_bureau import (
     ADF_OF,
-    FILES,
     PIN,
     PSE,
     SELECT,
@@ -31,7 +30,6 @@ from sscard.card import Card, Snapshot
 from sscard.cos.eeprom import Phase, Tear
 from sscard.cos.layout import ExtentTable
 from sscard.errors import PowerLoss
-from sscard.iso.apdu import Command
 
 WRONG = b"TEST-NOBODYS-KEY"
 NEW_MASTERS = (b"TEST-MASTER-NO-1", b"TEST-MASTER-NO-2")
@@ -79,8 +77,8 @@ class Exchange(NamedTuple):
 
     command: bytes
     response: bytes
-    domain: int
-    """The current domain before the command."""
+    session: int
+    """The environment whose session it belongs to."""
 
 
 class Player:
@@ -97,8 +95,9 @@ class Player:
         only: Iterable[int] = (SSSE, PSE),
         key: bytes | None = None,
         observe: Callable[[Bureau, bytes, Callable[[], bytes]], bytes] | None = None,
+        link: str = "apdu",
     ) -> None:
-        self.bureau = Bureau(snapshot.fork())
+        self.bureau = Bureau(snapshot.fork(), link=link)
         self.only = set(only)
         self.key = key
         self.observe = observe
@@ -106,6 +105,7 @@ class Player:
         self.log: list[Exchange] = []
         self._shelf: tuple[Snapshot, dict[int, bytes]] | None = None
         self._tear: Tear | None = None
+        self._code = 0
         self._plain_send = self.bureau.send
         self.bureau.send = self._send  # every command of the bureau passes here
 
@@ -114,9 +114,9 @@ class Player:
         """The card in play."""
         return self.bureau.card
 
-    def responses(self, code: int | None = None) -> list[bytes]:
-        """The answers so far, those given by domain `code` alone if asked for."""
-        return [each.response for each in self.log if code is None or each.domain == code]
+    def responses(self, session: int | None = None) -> list[bytes]:
+        """The answers so far, or those of the sessions of one environment."""
+        return [each.response for each in self.log if session in (None, each.session)]
 
     def extent(self, code: int) -> bytes:
         """The pages of an environment as they are now."""
@@ -142,6 +142,7 @@ class Player:
 
     def _session(self, code: int, steps: Sequence[Step]) -> None:
         tear, self._tear = self._tear, None
+        self._code = code
         if self.bureau.send(SELECT[code])[-2:] not in (b"\x90\x00", b"\x62\x83", b"\x62\x85"):
             return
         if tear is not None:
@@ -166,13 +167,11 @@ class Player:
 
     def _send(self, apdu: bytes | str) -> bytes:
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
-        current = self.bureau.power.kernel.current
-        code = -1 if current is None else current.code
         if self.observe is None:
             response = self._plain_send(raw)
         else:
             response = self.observe(self.bureau, raw, lambda: self._plain_send(raw))
-        self.log.append(Exchange(raw, response, code))
+        self.log.append(Exchange(raw, response, self._code))
         return response
 
     # --- steps --------------------------------------------------------------------------------
@@ -361,6 +360,3 @@ def traces(*codes: int, drastic: bool = True, rig: bool = False) -> st.SearchStr
             st.builds(PowerCut, st.integers(0, 30), st.sampled_from(Phase), st.integers(0, 3)),
         ]
     return st.lists(st.one_of(events), min_size=2, max_size=8)
-
-
-ALL_FILES = tuple(FILES)

@@ -7,7 +7,7 @@ import typer
 
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import error_line, stdout, write_json
-from sscard.cli.settings import JsonOption
+from sscard.cli.settings import JsonOption, refuse_existing
 
 __all__ = ["demo"]
 
@@ -19,6 +19,7 @@ def demo(
     keep: Annotated[
         Path | None, typer.Option("--keep", metavar="FILE", help="Save the card as an image file.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing FILE.")] = False,
 ) -> None:
     """Make a dual-application card from a blank chip and put it to use."""
     from sscard import imagefile
@@ -26,6 +27,8 @@ def demo(
     from sscard.cli.demo.show import show_chapter, show_end
     from sscard.cli.demo.story import tell
 
+    if keep is not None:
+        refuse_existing(keep, force=force)
     console = stdout()
     try:
         if json:

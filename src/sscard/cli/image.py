@@ -7,7 +7,14 @@ import typer
 
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import note, stdout, write_json
-from sscard.cli.settings import ImageArgument, JsonOption, SetOption, hex_bytes, settings
+from sscard.cli.settings import (
+    ImageArgument,
+    JsonOption,
+    SetOption,
+    hex_bytes,
+    refuse_existing,
+    settings,
+)
 
 if TYPE_CHECKING:
     from sscard.inspect.contents import Contents
@@ -202,9 +209,3 @@ def clone(
     stdout().print(f"{out}: a copy of {file}")
     if card_number is not None:
         note(f"warning: {CLONE_WARNING}")
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse to overwrite a file: a usage error."""
-    if path.exists() and not force:
-        raise typer.BadParameter(f"{path} exists; --force replaces it")

@@ -158,20 +158,19 @@ def new(
 
     whose = _party(party)
     keys = roots(profile, whose)
-    keeper: BaseVault
     if (vault is None) == (token is None):
         raise typer.BadParameter("exactly one of --vault FILE and --token LABEL says where")
     if vault is not None:
-        keeper = FileVault.create(vault, _passphrase(passphrase, new=True), whose, test=True)
-        keeper.install_all(keys)
+        secret = _passphrase(passphrase, new=True)
+        with FileVault.create(vault, secret, whose, test=True) as file:
+            file.install_all(keys)
     else:
-        keeper = _token(str(token), module, pin, whose, fill=True)
-        if keeper.list_keys():
-            raise VaultError(f"the token {token} holds keys already")
-        for root in keys:
-            keeper.install(root)
-    with keeper:
-        note(f"{len(keeper.list_keys())} {whose} test keys of {profile} are in {vault or token}")
+        with _token(str(token), module, pin, whose, fill=True) as keeper:
+            if keeper.list_keys():
+                raise VaultError(f"the token {token} holds keys already")
+            for root in keys:
+                keeper.install(root)
+    note(f"{len(keys)} {whose} test keys of {profile} are in {vault or token}")
 
 
 def _opened(

@@ -120,8 +120,12 @@ def _tell(
     *,
     json: bool,
 ) -> None:
-    """Say what is where, once every card is in its reader."""
-    readers = [slot.name for slot in daemon.slots] if daemon else [str(place) for place in places]
+    """Say what is where, once every card is in its reader and our pcscd has noticed."""
+    readers = [str(place) for place in places]
+    if daemon is not None:
+        for slot in daemon.slots:
+            daemon.wait(slot, present=True)
+        readers = [slot.name for slot in daemon.slots]
     if json:
         write_json(
             {

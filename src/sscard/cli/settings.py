@@ -14,6 +14,7 @@ __all__ = [
     "SetOption",
     "hex_bytes",
     "link_of",
+    "refuse_existing",
     "settings",
 ]
 
@@ -59,3 +60,9 @@ def link_of(word: str) -> Link:
     if word == "t0":
         return "t0"
     raise typer.BadParameter(f"{word!r} is neither apdu nor t0", param_hint="--link")
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse to overwrite a file: a usage error."""
+    if path.exists() and not force:
+        raise typer.BadParameter(f"{path} exists; --force replaces it")

@@ -4,7 +4,7 @@ Pure functions of an AC2 word and two masks. Bit g of a mask is set when a key o
 grant g was proved; bit 15 is the master key of that level.
 """
 
-__all__ = ["ALWAYS", "MASTER_BIT", "NEVER", "satisfied", "single", "valid"]
+__all__ = ["ALWAYS", "MASTER_BIT", "NEVER", "of_environment", "satisfied", "single", "valid"]
 
 ALWAYS = 0x0000
 NEVER = 0xFFFF
@@ -30,6 +30,11 @@ def single(word: int) -> tuple[bool, int] | None:
     if word in (ALWAYS, NEVER) or word & 0xFF:
         return None
     return bool(word >> 8 & _ENVIRONMENT), word >> 8 & 0x0F
+
+
+def of_environment(grant: int) -> int:
+    """Return the condition that a key of the environment was proved; FF, no grant: never."""
+    return NEVER if grant > 0x0F else (_OPERAND | _ENVIRONMENT | grant) << 8
 
 
 def satisfied(word: int, directory_mask: int, environment_mask: int) -> bool:

@@ -103,11 +103,13 @@ class Kernel:
                 selected = self._selector.select(domain, command)
             finally:
                 self.current = self._selector.current
+                if domain is not None and domain.applet.transaction_lapses:
+                    domain.session.app = None
             return self._shape(command, selected.data, selected.sw, Le.IGNORED)
         if domain is None:
             raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
         session = domain.session
-        challenges = session.challenges
+        challenges, begun = session.challenges, session.app
         try:
             row = session.table.get(command.cla << 8 | ins)
             if row is None:
@@ -135,6 +137,12 @@ class Kernel:
                 and not domain.applet.challenge_lasts
             ):
                 session.challenges = ()
+            if (
+                begun is not None
+                and session.app is begun
+                and domain.applet.transaction_lapses
+            ):
+                session.app = None
         if isinstance(reply, Reply):
             return self._shape(command, reply.data, reply.sw, row.le, domain)
         return self._shape(command, reply, SW.OK, row.le, domain)

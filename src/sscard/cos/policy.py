@@ -80,7 +80,8 @@ class Applet:
     `session_messaging`: line protection after personalisation uses session keys (ssse-lb002
     4.6 A). `append_by_update`: APPEND RECORD asks the update condition (ssse-lb002 3.2), and
     a TLV file grows only while the domain is OWNED (3.5). `failure_revokes`: a failed proof
-    takes its own right away (ssse-lb002 4.3). `blocked_answers`: a blocked application goes
+    takes its own right away (ssse-lb002 4.3). `transaction_lapses`: what a command began lasts
+    for the next one only, GET RESPONSE aside (ssse-lb002 3.10). `blocked_answers`: a blocked application goes
     on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc
     1.2). `on_select` runs after a directory became current, `on_select_file` after an EF did,
     `on_failed_select` when a SELECT found nothing. `override`: whether files may be written
@@ -101,6 +102,7 @@ class Applet:
     session_messaging: bool = False
     append_by_update: bool = False
     failure_revokes: bool = False
+    transaction_lapses: bool = False
     blocked_answers: bool = False
     names_only: bool = False
     on_select: Callable[["Domain"], None] = _nothing

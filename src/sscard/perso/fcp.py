@@ -24,6 +24,8 @@ def directory_fcp(directory: Directory, *, is_ddf: bool) -> bytes:
         encode(0x81, directory.quota.to_bytes(3, "big")),
         encode(0x86, _words(directory.create, directory.delete, directory.admin)),
     ]
+    if directory.dir_sfi:
+        objects.append(encode(0x88, bytes((directory.dir_sfi << 3,))))
     if is_ddf:
         domain = encode(0xC0, bytes((directory.domain,)))
         objects.append(encode(0xA5, domain + encode(0xC1, bytes((directory.suite,)))))

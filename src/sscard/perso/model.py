@@ -122,7 +122,8 @@ class Directory:
 
     `master` is the key that owns it in the end, `transport` the value it is first given (EMK
     v1), None when there is no update in between. `key_slots` 0: no key EF. `quota` counts
-    descendants of an ADF, the whole extent of a DDF. `dgis` go in by STORE DATA, in order.
+    descendants of an ADF, the whole extent of a DDF. `dir_sfi` is what a DDF's FCI says of its
+    DIR, 0 for the default of 01. `dgis` go in by STORE DATA, in order.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Directory:
     domain: int
     suite: int
     quota: int
+    dir_sfi: int
     create: int
     delete: int
     admin: int

@@ -101,6 +101,7 @@ def _directory(
         domain=place.domain,
         suite=place.suite,
         quota=table.number("quota", 0, 0xFFFFFF, REQUIRED if place.environment else 0),
+        dir_sfi=table.number("dir_sfi", 0, 30, 0) if place.environment else 0,
         create=access(table, "create", place, "MK"),
         delete=access(table, "delete", place, "MK"),
         admin=access(table, "admin", place, "MK"),

@@ -6,7 +6,7 @@ last is authenticated too. Opened, it is a vault in memory that writes itself wh
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,21 +99,30 @@ class FileVault(MemoryVault):
         return made
 
     def generate(
-        self, name: str, *, version: int = 1, algorithm: Algorithm, levels: int
+        self,
+        name: str,
+        *,
+        version: int = 1,
+        algorithm: Algorithm = Algorithm.TDES,
+        levels: int,
     ) -> KeyInfo:
         """Install a new random key, which nobody has ever seen."""
         value = os.urandom(algorithm.key_length)
         return self.install(Root(name, value, version, algorithm, levels))
 
-    def install_all(self, roots: "list[Root] | tuple[Root, ...]") -> None:
-        """Install several keys and write the file once."""
+    def install_all(self, roots: Iterable[Root]) -> None:
+        """Install several keys and write the file once: all of them, or none on an error."""
+        before = dict(self._infos), dict(self._values)
         self._loading = True
         try:
             for root in roots:
                 self.install(root)
+            self._save()
+        except VaultError:
+            self._infos, self._values = before
+            raise
         finally:
             self._loading = False
-        self._save()
 
     def _load(self, entries: list[Mapping[str, Any]]) -> None:
         self._loading = True

@@ -40,9 +40,8 @@ PSAM_AMK = Root("AMK@PSAM", b"TEST-PSAM-AMK-01", levels=0)
 MDK = Root("MDK-AC@PSE.DF01", h("0123456789ABCDEFFEDCBA9876543210"), levels=1)
 
 
-def skip_without_sm4(kind):
-    if kind == "token":
-        pytest.skip("a token has no SM4: test_sm4_in_a_token_is_a_clear_refusal")
+# A token has none: test_sm4_in_a_token_is_a_clear_refusal.
+with_sm4 = pytest.mark.parametrize("kind", ["memory", "file"])
 
 
 def sample(name, root, algorithm=TDES):
@@ -51,28 +50,83 @@ def sample(name, root, algorithm=TDES):
 
 # ---- golden values ---------------------------------------------------------------------------
 
-COS_4_6 = """
-    EMK-S TEST-SEMK-ROOT-1 971A58 CCEBBED996D8F213BC13C7FDC0DD8028 F38189
-        CBA3E652327EC6800283A786D5027596 C8CDB6 2B505085B5AC0FA34C231CFD2D4C0B1A 4ECED7
-    UK04 TEST-UK04-ROOT-1 468781 C2AF24BA962CBDA7FEC3A0A22A5B6577 371D26
-        65813F9534E07EE8D0AD800742BB1D0D 931006 B0C3BE8D15CCE35B43AE0D702B4D80CD 3CB3DE
-    RK07 TEST-RK07-ROOT-1 F9905E 15FEE63868487BD071C14315F9413CF9 AEB471
-        338BE5DC0E780834B4DA2BAE4FF58D80 9B1A46 5E4B8E547E47CF86E55D0E5671D4E8AE 590EBD
-    STK TEST-STK1-ROOT-1 38FECC 035DB79B8762AB9A8CD88BCA024CF548 4A03B4
-        18FB57CBF702458048675F076AA5DB9C D6AB3F 94328072241EA789EBF094CC11DD9808 8F95FC
-    IRK TEST-IRK1-ROOT-1 F4306A F6BC56921596D5E64AF79C615ECBC7FA 2DF1CE
-        18B88BF30120B244EFC883A36C59CEDA E33FE5 9C978D994D0E26FB9EF9DEEE184C458E 4E3016
-    DPK TEST-DPK1-ROOT-1 A04C2A A61133D3CB9D4CB31671F280F851C361 3F6192
-        2805A128DADB63ABACA992C28D41C6CC CC6A0D 85C477DB6D95B302B1A6CF47C2CE93BF 444546
-    DTK TEST-DTK1-ROOT-1 C07946 C26E252B60CDB70E9D19A5BAEFE746C1 473CB1
-        D974CDA2577694F570784593D14CCE3B B8AD23 044088AE07D213AC83294DE81A316475 910F76
-""".split()
-COS_ROWS = [tuple(COS_4_6[at : at + 9]) for at in range(0, len(COS_4_6), 9)]
+COS_4_6 = {
+    "EMK-S": (
+        "TEST-SEMK-ROOT-1",
+        "971A58",
+        "CCEBBED996D8F213BC13C7FDC0DD8028",
+        "F38189",
+        "CBA3E652327EC6800283A786D5027596",
+        "C8CDB6",
+        "2B505085B5AC0FA34C231CFD2D4C0B1A",
+        "4ECED7",
+    ),
+    "UK04": (
+        "TEST-UK04-ROOT-1",
+        "468781",
+        "C2AF24BA962CBDA7FEC3A0A22A5B6577",
+        "371D26",
+        "65813F9534E07EE8D0AD800742BB1D0D",
+        "931006",
+        "B0C3BE8D15CCE35B43AE0D702B4D80CD",
+        "3CB3DE",
+    ),
+    "RK07": (
+        "TEST-RK07-ROOT-1",
+        "F9905E",
+        "15FEE63868487BD071C14315F9413CF9",
+        "AEB471",
+        "338BE5DC0E780834B4DA2BAE4FF58D80",
+        "9B1A46",
+        "5E4B8E547E47CF86E55D0E5671D4E8AE",
+        "590EBD",
+    ),
+    "STK": (
+        "TEST-STK1-ROOT-1",
+        "38FECC",
+        "035DB79B8762AB9A8CD88BCA024CF548",
+        "4A03B4",
+        "18FB57CBF702458048675F076AA5DB9C",
+        "D6AB3F",
+        "94328072241EA789EBF094CC11DD9808",
+        "8F95FC",
+    ),
+    "IRK": (
+        "TEST-IRK1-ROOT-1",
+        "F4306A",
+        "F6BC56921596D5E64AF79C615ECBC7FA",
+        "2DF1CE",
+        "18B88BF30120B244EFC883A36C59CEDA",
+        "E33FE5",
+        "9C978D994D0E26FB9EF9DEEE184C458E",
+        "4E3016",
+    ),
+    "DPK": (
+        "TEST-DPK1-ROOT-1",
+        "A04C2A",
+        "A61133D3CB9D4CB31671F280F851C361",
+        "3F6192",
+        "2805A128DADB63ABACA992C28D41C6CC",
+        "CC6A0D",
+        "85C477DB6D95B302B1A6CF47C2CE93BF",
+        "444546",
+    ),
+    "DTK": (
+        "TEST-DTK1-ROOT-1",
+        "C07946",
+        "C26E252B60CDB70E9D19A5BAEFE746C1",
+        "473CB1",
+        "D974CDA2577694F570784593D14CCE3B",
+        "B8AD23",
+        "044088AE07D213AC83294DE81A316475",
+        "910F76",
+    ),
+}
 
 
-@pytest.mark.parametrize("row", COS_ROWS, ids=[row[0] for row in COS_ROWS])
-def test_cos_4_6_table(make, row):
-    name, root, kcv, *below = row
+@pytest.mark.parametrize("name", COS_4_6)
+def test_cos_4_6_table(make, name):
+    root, kcv, *below = COS_4_6[name]
     vault = make(Root(f"{name}@SSSE", root.encode()))
     ref = KeyRef(f"{name}@SSSE")
     assert vault.kcv(ref) == vault.info(ref.name).kcv == h(kcv)
@@ -82,8 +136,8 @@ def test_cos_4_6_table(make, row):
         assert vault.derive(key).kcv == vault.kcv(key) == h(check)
 
 
-def test_cos_4_6_table_sm4(make, kind):
-    skip_without_sm4(kind)
+@with_sm4
+def test_cos_4_6_table_sm4(make):
     vault = make(Root("UK04@SSSE", b"TEST-UK04-ROOT-1", algorithm=SM4))
     assert vault.info("UK04@SSSE").kcv == h("810E7B")
     card = KeyRef("UK04@SSSE", COS)
@@ -115,8 +169,8 @@ def test_ssse_10_2_table(make):
         assert vault.derive(KeyRef(f"{name}@SSSE", SSSE)).value == h(card)
 
 
-def test_ssse_10_2_table_sm4(make, kind):
-    skip_without_sm4(kind)
+@with_sm4
+def test_ssse_10_2_table_sm4(make):
     vault = make(*(sample(f"{name}@SSSE", root, SM4) for name, (root, _) in SSSE_10_2.items()))
     for name, card in SSSE_10_2_SM4.items():
         assert vault.derive(KeyRef(f"{name}@SSSE", SSSE)).value == h(card)
@@ -153,8 +207,8 @@ def test_cos_6_3_line_protection(make):
     assert vault.mac(card, h("E1E2E3E4"), h("04D6850014") + cipher) == h("E508ECD0")
 
 
-def test_cos_6_3_line_protection_sm4(make, kind):
-    skip_without_sm4(kind)
+@with_sm4
+def test_cos_6_3_line_protection_sm4(make):
     vault = make(Root("UK04@SSSE", b"TEST-UK04-ROOT-1", algorithm=SM4))
     card = KeyRef("UK04@SSSE", COS)
     data = bytes(range(1, 16))
@@ -192,41 +246,67 @@ def test_cos_7_4_psam_key_load(make):
     assert vault.mac(amk, h("5152535455565758"), h("841C000004")) == h("E3622C94")
 
 
-def test_cos_4_5_write_key_under_the_environment_master_key(make):
-    vault = make(UK04, EMK, test=False)
-    header = h("0D0401003304 00008F000310")
-    assert len(header) == 12
-    data = vault.export(KeyRef("UK04@SSSE", COS), under=KeyRef("EMK-S@SSSE", COS), head=header)
-    plain = b"\x1c" + header + h("B0C3BE8D15CCE35B43AE0D702B4D80CD") + h("800000")
-    from sscard.keys import engine
+def test_cos_4_5_write_key_under_environment_master_keys(make):
+    """#15 and #18 of the walk: what each party's security module delivers (cos 8.2)."""
+    transport = Root("EMK-S@SSSE", b"TEST-SEMK-TRAN-1", version=1, levels=1)
+    vault = make(transport, EMK, UK04, test=False)
+    first = KeyRef("EMK-S@SSSE", COS[2:], version=1)
+    second = KeyRef("EMK-S@SSSE", COS)
+    for key, under, challenge, command, header, expected in (
+        (
+            second,
+            first,
+            "A1A2A3A4",
+            "84D4010024",
+            "0000020088 0F00008F000110",
+            "7545C6D5990E3C82EBEC03D628E7F398232BEA1DB96FC3589B2A02726DBFC736 5A26C4FA",
+        ),
+        (
+            KeyRef("UK04@SSSE", COS),
+            second,
+            "C1C2C3C4",
+            "84D4000024",
+            "0D04010033 0400008F000310",
+            "759EC8F631CAD42887A00EA8134EF41564E66052342788C970B905F6C1F24348 6B9EB53F",
+        ),
+    ):
+        data = vault.export(key, under=under, head=h(header))
+        assert data + vault.mac(under, h(challenge), h(command) + data) == h(expected)
 
-    assert engine(TDES, h("2B505085B5AC0FA34C231CFD2D4C0B1A")).decrypt(data) == plain
 
-
-def test_ssse_10_3_card_identification_code(make, kind):
+def test_ssse_10_3_card_identification_code(make):
     message = h("999901D15600000500000001")
     vault = make(sample("IRK@SSSE", SSSE_10_2["IRK"][0]))
     assert vault.mac(KeyRef("IRK@SSSE", SSSE), b"", message, folded=True) == h("F0E44726")
-    skip_without_sm4(kind)
+
+
+@with_sm4
+def test_ssse_10_3_card_identification_code_sm4(make):
+    message = h("999901D15600000500000001")
     vault = make(sample("IRK@SSSE", SSSE_10_2["IRK"][0], SM4))
     assert vault.mac(KeyRef("IRK@SSSE", SSSE), b"", message, folded=True) == h("7CB444C2")
 
 
-def test_ssse_10_4_and_10_5_authentication(make, kind):
-    roots = [sample(f"{name}@SSSE", SSSE_10_2[name][0]) for name in ("IRK", "UK")]
-    vault = make(*roots)
+def test_ssse_10_4_and_10_5_authentication(make):
+    vault = make(*(sample(f"{name}@SSSE", SSSE_10_2[name][0]) for name in ("IRK", "UK")))
     irk, uk = KeyRef("IRK@SSSE", SSSE), KeyRef("UK@SSSE", SSSE)
     factor, data = h("1122334455667788"), h("0102030405060708")
     assert vault.cryptogram(irk, factor, data) == h("70927040DD33EED5")
     challenge = h("A1B2C3D4E5F60718")
     assert vault.cryptogram(uk, challenge, challenge) == h("BF73E23E92A1E839")
-    skip_without_sm4(kind)
-    vault = make(*(Root(root.name, root.value, algorithm=SM4) for root in roots))
+
+
+@with_sm4
+def test_ssse_10_4_and_10_5_authentication_sm4(make):
+    vault = make(*(sample(f"{name}@SSSE", SSSE_10_2[name][0], SM4) for name in ("IRK", "UK")))
+    irk, uk = KeyRef("IRK@SSSE", SSSE), KeyRef("UK@SSSE", SSSE)
+    factor, data = h("1122334455667788"), h("0102030405060708")
+    challenge = h("A1B2C3D4E5F60718")
     assert vault.cryptogram(irk, factor, data) == h("6972F455E57B70FE")
     assert vault.cryptogram(uk, challenge, challenge) == h("4CFC560E7B2A9A82")
 
 
-def test_ssse_10_6_secure_messaging(make, kind):
+def test_ssse_10_6_secure_messaging(make):
     challenge = h("0F1E2D3C4B5A6978")
     stk = KeyRef("STK@SSSE", SSSE)
     vault = make(sample("STK@SSSE", SSSE_10_2["STK"][0]))
@@ -234,7 +314,12 @@ def test_ssse_10_6_secure_messaging(make, kind):
     assert cipher == h("BC40DDFABC3DA1AC")
     assert vault.session_mac(stk, challenge, h("842400010C") + cipher) == h("83A71E7D")
     assert vault.session_mac(stk, challenge, h("841E000004")) == h("8FF979D3")
-    skip_without_sm4(kind)
+
+
+@with_sm4
+def test_ssse_10_6_secure_messaging_sm4(make):
+    challenge = h("0F1E2D3C4B5A6978")
+    stk = KeyRef("STK@SSSE", SSSE)
     vault = make(sample("STK@SSSE", SSSE_10_2["STK"][0], SM4))
     cipher = vault.session_encrypt(stk, challenge, h("123456"))
     assert cipher == h("D14D2AEB47EEC8186A420E56C70B9C7B")

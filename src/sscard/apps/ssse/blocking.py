@@ -9,6 +9,7 @@ asked for.
 
 from collections.abc import Callable
 
+from sscard.apps.ssse.proofs import environment, transport_key
 from sscard.cos import access
 from sscard.cos.commands import CommandTable, Survives
 from sscard.cos.domain import Domain
@@ -64,7 +65,7 @@ def application_unblock(domain: Domain, command: Command) -> bytes:
 @COMMANDS.command(0x84, 0x16, "CARD BLOCK", lc=_MAC, ref="ssse-lb002 3.2, 4.8; cos 3.5")
 def card_block(domain: Domain, command: Command) -> bytes:
     """End the SSSE for good, or with `card_block_scope` card the whole card; BK must agree."""
-    _authorise(domain, command, _root(domain.directory))
+    _authorise(domain, command, environment(domain))
     if domain.lock_card is None:
         domain.write_header(block=Block.CARD)
     else:
@@ -84,26 +85,16 @@ def _authorise(
     Order: 6A88 no key, 6984, 6983, 6988 or 9303, then 6982. Source: cos 5.3; ssse-lb002 4.7.
     """
     by_lock_key = domain.options["block_mode"] == "mac_with_LK"
-    key = _lock_key(domain, directory) if by_lock_key else _transport_key(domain, directory)
+    key = _lock_key(domain, directory) if by_lock_key else transport_key(domain, directory)
     protected_command(domain, command, key, session=domain.session_messaging(), failed=failed)
     if by_lock_key:
         return
-    own, environment = domain.masks()
+    own, of_environment = domain.masks()
     if directory is not domain.directory:
-        own = environment
+        own = of_environment
     word = directory.header.access[_ADMIN]
-    if not access.satisfied(word, own, environment):
+    if not access.satisfied(word, own, of_environment):
         raise Refusal(SW.SECURITY_STATUS, f"the lock key is not proved ({word:04X})", _REF)
-
-
-def _transport_key(domain: Domain, directory: FileNode) -> KeyRecord:
-    here: FileNode | None = directory
-    while here is not None:
-        for key in domain.keys.records(here):
-            if key.type == KeyType.STK:
-                return key
-        here = here.parent
-    raise Refusal(SW.DATA_NOT_FOUND, "there is no line protection key", _REF)
 
 
 def _lock_key(domain: Domain, directory: FileNode) -> KeyRecord:
@@ -111,14 +102,8 @@ def _lock_key(domain: Domain, directory: FileNode) -> KeyRecord:
     named = access.single(directory.header.access[_ADMIN])
     if named is not None:
         of_environment, grant = named
-        holder = _root(directory) if of_environment else directory
+        holder = environment(domain) if of_environment else directory
         for key in domain.keys.records(holder):
             if key.type in (KeyType.EXTERNAL_AUTH, KeyType.MASTER) and key.grant == grant:
                 return key
     raise Refusal(SW.DATA_NOT_FOUND, "the directory has no lock key", _REF)
-
-
-def _root(directory: FileNode) -> FileNode:
-    while directory.parent is not None:
-        directory = directory.parent
-    return directory

@@ -1,6 +1,7 @@
 """The demo on a screen: a rule, a table of what was sent, what was read, what was verified."""
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from sscard.cli.demo.report import Chapter
@@ -11,7 +12,9 @@ from sscard.iso.sw import SW
 __all__ = ["show_chapter", "show_end"]
 
 _DATA_SHOWN = 24
-"""Hex digits of a command's and of an answer's data in a table."""
+"""Hex digits of a command's and of an answer's data in a table, where there is room."""
+_ROOM, _ROOM_FOR_SOME = 150, 110
+"""Columns of a screen that can show them, or a third of them; a narrower one shows none."""
 
 
 def show_chapter(console: Console, chapter: Chapter) -> None:
@@ -23,17 +26,7 @@ def show_chapter(console: Console, chapter: Chapter) -> None:
         console.print(f"== {chapter.title}")
     console.print(chapter.lead, style="dim")
     if chapter.steps:
-        rows = [
-            (
-                step.exchange.name,
-                _short(step.exchange.shown_command, 10 + _DATA_SHOWN),
-                _short(step.exchange.data.hex().upper(), _DATA_SHOWN),
-                step.exchange.sw,
-                step.note or _meaning(step.exchange.sw),
-            )
-            for step in chapter.steps
-        ]
-        console.print(table(("command", "sent", "answer", "SW", ""), rows))
+        console.print(_steps(chapter, console.width))
     if chapter.items:
         places = any(item.place for item in chapter.items)
         columns = ("where", "", "") if places else ("", "")
@@ -55,6 +48,20 @@ def show_chapter(console: Console, chapter: Chapter) -> None:
     )
 
 
+def _steps(chapter: Chapter, width: int) -> Table:
+    digits = _DATA_SHOWN if width >= _ROOM else _DATA_SHOWN // 3
+    rows: list[tuple[object, ...]] = []
+    for step in chapter.steps:
+        done = step.exchange
+        wire: tuple[object, ...] = ()
+        if width >= _ROOM_FOR_SOME:
+            sent, answer = done.shown_command, done.data.hex().upper()
+            wire = (_short(sent, 11 + digits), _short(answer, digits))
+        rows.append((done.name, *wire, done.sw, step.note or _meaning(done.sw)))
+    wire_columns = ("sent", "answer") if width >= _ROOM_FOR_SOME else ()
+    return table(("command", *wire_columns, "SW", ""), rows)
+
+
 def show_end(console: Console, story: Story) -> None:
     """Show the sum of it all."""
     facts = story.to_json()
@@ -73,7 +80,7 @@ def _meaning(sw: SW) -> str:
 
 
 def _short(text: str, digits: int) -> str:
-    return text if len(text) <= digits else f"{text[:digits]}.."
+    return text if len(text) <= digits or text.endswith(">") else f"{text[:digits]}.."
 
 
 def _milliseconds(microseconds: int) -> str:

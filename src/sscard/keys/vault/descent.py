@@ -37,6 +37,8 @@ class CardIdentity:
             return ()
         if key.name.startswith("MDK-"):
             return (pan_factor(self.pan, self.psn),)
+        if len(self.csn8) != 8:
+            raise ValueError(f"a card factor has 8 bytes, not {len(self.csn8)}")
         path = tuple(factors(self.region, self.csn8).values())
         return path[-key.levels :]
 
