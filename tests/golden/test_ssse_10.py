@@ -1,6 +1,6 @@
 """ssse-lb002 10.1-10.6: the worked example, played to a card that was personalised by APDUs.
 
-Of 10.6 the blocking commands and the protected updates; cos 6.3 V9, V10 for the classical form.
+Also cos 6.3 V9, V10 for the classical form of blocking; 10.8 is in `test_ssse_10_account.py`.
 """
 
 import pytest
@@ -335,6 +335,67 @@ def test_ssse_10_6_an_application_without_stk_uses_that_of_the_environment(desk)
     desk.challenge(SM_R)
     assert desk(BLOCKING[TDES]["temporary"]) == "9000"
     assert desk.sw("00A4000002DF06") == "6283"
+
+
+RELOAD = {
+    TDES: "842400010C BC40DDFABC3DA1AC 83A71E7D",
+    SM4: "8424000114 D14D2AEB47EEC8186A420E56C70B9C7B B1BCC9FE",
+}
+UNBLOCK = {TDES: "8424000004 5C697EAA", SM4: "8424000004 4493AE53"}
+
+
+def with_puk(desk):
+    """In the SSSE with PUK proved, the PIN blocked and the printed challenge."""
+    desk.ssse()
+    for left in (5, 4, 3, 2, 1, 0):
+        assert desk.pin("999999") == f"63C{left}"
+    assert desk.pin() == "6983"
+    assert desk.prove(0x06, bytes.fromhex(CARD_KEYS[desk.algorithm]["PUK"])) == "9000"
+    desk.challenge(SM_R)
+
+
+def changed(desk, digits="654321"):
+    """Change the PIN first, so that a reload to 123456 shows."""
+    desk.ssse()
+    assert desk(f"805E010007 123456 FF {digits}") == "9000"
+
+
+def test_ssse_10_6_verify_and_change(either):
+    either.ssse()
+    assert either("0020000003 123456") == "9000"
+    assert either("0020000003 999999") == "63C5"
+    assert either("805E010007 123456 FF 654321") == "9000"
+    assert either("0020000003 123456") == "63C5"
+    assert either("0020000003 654321") == "9000"
+
+
+def test_ssse_10_6_reload(either):
+    changed(either)
+    with_puk(either)
+    assert either(RELOAD[either.algorithm]) == "9000"
+    assert either.sw("00200000") == "63C6"
+    assert either.pin("654321") == "63C5"
+    assert either.pin("123456") == "9000"
+
+
+def test_ssse_10_6_unblock(either):
+    changed(either)
+    with_puk(either)
+    assert either(UNBLOCK[either.algorithm]) == "9000"
+    assert either.sw("00200000") == "63C6"
+    assert either.pin("123456") == "63C5"
+    assert either.pin("654321") == "9000"
+
+
+@pytest.mark.parametrize("link", ["apdu", "t0"])
+def test_ssse_10_6_reload_in_the_classical_form(link):
+    desk = Desk(new_card("v2", {"sm_mode": "pboc_iv"}), link=link)
+    desk.power.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    assert desk("805E010007 123456 FF 654321") == "9000"
+    assert desk.prove(0x06, bytes.fromhex(CARD_KEYS[TDES]["PUK"])) == "9000"
+    desk.challenge(SM_R)
+    assert desk("842400010C EBFD9EA236733570 27290472") == "9000"
+    assert desk.pin() == "9000"
 
 
 PROTECTED = {

@@ -221,8 +221,12 @@ class Served:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
+            self.process.terminate()  # killed, it would leave its pcscd behind
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.communicate()
+            self.process.communicate()
 
 
 @pytest.fixture

@@ -112,9 +112,12 @@ def hostile_headers(image: bytes, draw: Random) -> bytes:
                  ("suite", 1), ("state", 1), ("fci_fid", 2), ("flags", 1))
             )  # fmt: skip
             top = (1 << 8 * width) - 1
-            changes[field] = draw.choice(
-                (0, 1, 2, 5, 6, 7, 8, 0x38, 40, 255, top, draw.randint(0, top), address)
-            ) & top
+            changes[field] = (
+                draw.choice(
+                    (0, 1, 2, 5, 6, 7, 8, 0x38, 40, 255, top, draw.randint(0, top), address)
+                )
+                & top
+            )
         if "kind" not in changes and draw.random() < 0.4:
             changes["kind"] = draw.choice(list(Kind))
         if draw.random() < 0.3:

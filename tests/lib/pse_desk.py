@@ -7,7 +7,10 @@ the GET RESPONSE and repeated Le of a contact terminal.
 from functools import lru_cache
 
 from sscard.card import Card, Link, Snapshot
-from sscard.sample import new_card
+from sscard.perso.profile import Profile
+from sscard.perso.script import script
+from sscard.perso.steps import Steps, authenticate, write_key
+from sscard.sample import blank_card, new_card
 
 PSE = "00A404000E315041592E5359532E4444463031"
 ADF = "00A4040008A000000333010101"
@@ -75,6 +78,17 @@ class Desk:
         assert answer.endswith("9000"), f"{apdu} -> {answer}"
         return answer[:-4]
 
+    def play(self, steps: Steps, *, until: str = "") -> None:
+        """Send steps of personalisation, which must succeed, up to the one whose name begins so."""
+        step = next(steps, None)
+        while step is not None and not (until and step.name.startswith(until)):
+            answer = self.power.transmit(step.apdu)
+            assert answer[-2:] == b"\x90\x00", (step, answer.hex())
+            try:
+                step = steps.send(answer[:-2])
+            except StopIteration:
+                return
+
     def reset(self) -> "Desk":
         """Reset the card."""
         self.power.reset()
@@ -106,6 +120,27 @@ class Desk:
         """Read a log record; return the record, or the status word."""
         answer = self(f"00B2{number:02X}5C00")
         return answer[:-4] or answer
+
+
+def before(until: str, **dgis: str) -> Desk:
+    """Return a desk in mid-personalisation of the `pboc` profile, before the step named so."""
+    profile = Profile.load("pboc", {f"pse.{key.replace('_', '.')}": v for key, v in dgis.items()})
+    desk = Desk(blank_card(profile))
+    desk.play(script(profile), until=until)
+    return desk
+
+
+def owner_authenticates() -> Steps:
+    """The steps that prove EMK-P, in the directory."""
+    master = Profile.load("pboc").pse.master
+    return authenticate("EMK-P", master)
+
+
+def owner_replaces(key_type: int) -> Steps:
+    """The steps that write a key of the application once more."""
+    pse = Profile.load("pboc").pse
+    key = next(key for key in pse.directories[0].keys if key.type == key_type)
+    return write_key(pse.master, key, replace=True)
 
 
 def terminal_data(

@@ -7,11 +7,11 @@ bits are addressed as the page does, by byte and bit, so that nothing is shared 
 from typing import Any
 
 State = dict[str, int]
-"""atc, lo (9F13), ctta, dual, cur (international currency), cty (country), onl, iaf, sda, dda,
-scf (indicators), scc (script counter)."""
+"""atc, lo (9F13), ctta, dual, cur (international currency), cty (country), the indicators ask
+(online authorisation), iaf, sda, dda, scf, and scc (script counter)."""
 
 BLANK: State = dict.fromkeys(
-    ("atc", "lo", "ctta", "dual", "cur", "cty", "onl", "iaf", "sda", "dda", "scf", "scc"), 0
+    ("atc", "lo", "ctta", "dual", "cur", "cty", "ask", "iaf", "sda", "dda", "scf", "scc"), 0
 )
 
 
@@ -91,7 +91,7 @@ def first(  # noqa: C901 - one script, in the order of the page
     ada = tags.get("9F52", 0)
     go_online = decline = False
     has_ia, has_sda, has_dda = aip >> 2 & 1, aip >> 6 & 1, aip >> 5 & 1
-    if card["onl"]:  # 1
+    if card["ask"]:  # 1
         bits.put(3, 8)
         go_online = True
     if has_ia and card["iaf"]:  # 2
@@ -148,11 +148,11 @@ def first(  # noqa: C901 - one script, in the order of the page
     bits.put(2, 5, answer == "TC")
     cid = {"AAC": 0x00, "TC": 0x40, "ARQC": 0x80}[answer]
     if answer == "ARQC":
-        card["onl"] = 1
+        card["ask"] = 1
     else:
         count_abroad(tags, terminal, card)
     if answer == "TC":
-        card["onl"] = 0
+        card["ask"] = 0
         add_amounts(tags, terminal, card)
     if answer == "AAC":
         note_failures(terminal, card)
@@ -247,7 +247,7 @@ def second(  # noqa: C901 - as above
         if has_ia and issuer is None:
             bits.put(3, 3)
         if settle:
-            card.update(onl=0, sda=0, dda=0, scc=0, scf=0, ctta=0, dual=0, cur=0, cty=0)
+            card.update(ask=0, sda=0, dda=0, scc=0, scf=0, ctta=0, dual=0, cur=0, cty=0)
             card["lo"] = card["atc"]
         return "TC", 0x40, bits.hex(), card
     bits.put(2, 8, 0)
@@ -257,5 +257,5 @@ def second(  # noqa: C901 - as above
         if mandatory:
             card["iaf"] = 1
     if settle:
-        card.update(onl=0, sda=0, dda=0, scc=0, scf=0)
+        card.update(ask=0, sda=0, dda=0, scc=0, scf=0)
     return "AAC", 0, bits.hex(), card

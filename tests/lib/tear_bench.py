@@ -3,8 +3,9 @@
 The commands are made beside the card, from keys and the specification.
 """
 
-from pathlib import Path
 from typing import NamedTuple
+
+import cos_walk
 
 from sscard.card import Card, Snapshot
 from sscard.cos.layout import ExtentTable
@@ -13,36 +14,21 @@ from sscard.iso import tlv
 from sscard.iso.apdu import Command
 from sscard.keys.line import line_mac, wrap
 from sscard.keys.session import direct_cryptogram
-from sscard.testing import script
-from sscard.testing.tear import Step, Trial, record, steps
-
-CMK = bytes.fromhex("3AF5B4654473927E22921B54BB856D7A")
-EMK_1 = bytes.fromhex("E72070ABDD8C93224259E97C9D3A42BE")
-EMK_2 = bytes.fromhex("2B505085B5AC0FA34C231CFD2D4C0B1A")
-"""The card's keys of the walk: CMK, EMK-S v1 and v2."""
+from sscard.testing.trial import Step, Trial, record
 
 CHALLENGE_8 = bytes.fromhex("8182838485868788")
 CHALLENGE_4 = bytes.fromhex("51525354")
 TRANSPARENT, FIXED, VARIABLE, TLV, CYCLIC, KEYS, INTERNAL = 1, 2, 4, 5, 6, 0x0C, 9
 
-SELECT_SSSE = Step(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+SELECT_SSSE = Step(bytes.fromhex(cos_walk.SELECT_SSSE))
 
 
 def walk() -> list[Step]:
-    """The walk of cos 4.5, every row and every command by name."""
-    text = (Path(__file__).parents[1] / "tear" / "walk.apdu").read_text(encoding="utf-8")
-    return list(steps(script.parse(text)))
-
-
-def walked(row: str) -> Snapshot:
-    """The card as a row of the walk leaves it, at rest."""
-    card = Card.blank()
-    activation = card.power_on()
-    for step in walk():
-        step.send(card, activation)
-        if step.name == row:
-            return card.snapshot()
-    raise LookupError(row)
+    """The commands of the walk of cos 4.5, named by their rows."""
+    return [
+        Step(bytes.fromhex(row.command), bytes.fromhex(row.challenge), row.number)
+        for row in cos_walk.WALK
+    ]
 
 
 def extents(image: bytes) -> dict[int, range]:
@@ -59,11 +45,11 @@ def domain_state(image: bytes, code: int) -> int:
 
 def proves(image: bytes, code: int, key: bytes) -> bool:
     """Whether a key, used as the master key of an environment, is accepted there."""
-    names = {1: "7378312E73682EC9E7BBE1B1A3D5CF", 2: "315041592E5359532E4444463031"}
-    name = bytes.fromhex(names[code])
     card = Card(image)
     activation = card.power_on()
-    activation.transmit(bytes((0, 0xA4, 4, 0, len(name))) + name)
+    activation.transmit(
+        bytes.fromhex((cos_walk.SELECT_MF, cos_walk.SELECT_SSSE, cos_walk.SELECT_PSE)[code])
+    )
     challenge = activation.transmit(bytes.fromhex("0084000008"))[:8]
     data = direct_cryptogram(0, key, challenge)
     return activation.transmit(bytes((0, 0x82, 0, 0, 8)) + data) == b"\x90\x00"
@@ -71,7 +57,7 @@ def proves(image: bytes, code: int, key: bytes) -> bool:
 
 def owned_bench() -> "Bench":
     """The SSSE, OWNED, its master key proved in the session."""
-    return Bench(walked("16 authenticate EMK-S v2"), SELECT_SSSE, Owner(EMK_2).proof())
+    return Bench(cos_walk.walked("16"), SELECT_SSSE, Owner(cos_walk.EMK_S2).proof())
 
 
 class Bench:

@@ -34,8 +34,9 @@ from sscard.card import Card
 from sscard.cos.layout import DomainHeader, DomainState
 from sscard.cos.trace import Alarm, Exchanged
 from sscard.cos.tree import mount
-from sscard.testing.tear import Step as TearStep
-from sscard.testing.tear import record, sweep
+from sscard.testing.tear import sweep
+from sscard.testing.trial import Step as TearStep
+from sscard.testing.trial import record
 
 CARDS = {"owned": furnished, "operational": operational}
 cards = st.sampled_from(sorted(CARDS))

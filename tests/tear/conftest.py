@@ -3,7 +3,8 @@
 import pytest
 
 from sscard.inspect import fsck
-from sscard.testing.tear import SweepResult, Trial, sweep
+from sscard.testing.tear import SweepResult, sweep
+from sscard.testing.trial import Trial
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ Each case prepares an environment that has an owner, then tears one command in i
 """
 
 import pytest
+from cos_walk import CMK, EMK_S2, walked
 from tear_bench import (
-    CMK,
     CYCLIC,
-    EMK_2,
     FIXED,
     INTERNAL,
     KEYS,
@@ -22,15 +21,14 @@ from tear_bench import (
     deleted,
     extents,
     owned_bench,
-    walked,
 )
 
 from sscard.iso.apdu import Command
-from sscard.testing.tear import Step
+from sscard.testing.trial import Step
 
 pytestmark = pytest.mark.tear
 
-EMK = Owner(EMK_2)
+EMK = Owner(EMK_S2)
 NEXT_EMK = bytes.fromhex("544553542D53454D4B2D4E4558542D33")
 UK = b"TEST-UK04-CARD-1"
 NEXT_UK = b"TEST-UK04-CARD-2"
@@ -146,7 +144,7 @@ def test_cos_4_3_install_and_replace_a_key(bench, tears):
 
 def test_cos_4_1_replace_a_master_key(bench, tears):
     replace = EMK.writes(MASTER_HEADER.format(version=3), NEXT_EMK, replace=True)
-    tears(bench.when(replace), secrets=(EMK_2, NEXT_EMK))
+    tears(bench.when(replace), secrets=(EMK_S2, NEXT_EMK))
 
 
 def test_cos_4_3_a_master_key_of_an_adf(bench, tears):
@@ -277,12 +275,12 @@ def test_cos_5_1_erase_an_environment(bench, tears):
     """Its keys are gone with it; the CMK acts again."""
     bench.given(EMK.writes(UK_HEADER, UK), Ef(FIXED, 0xEF11, record=(40, 5)).create())
     erase = bench.when(EMK.act(0x0E))
-    tears(erase, secrets=(UK, EMK_2))
+    tears(erase, secrets=(UK, EMK_S2))
     assert UK not in erase.after
-    assert EMK_2 not in erase.after
+    assert EMK_S2 not in erase.after
 
 
 def test_cos_5_1_erase_the_mf(tears):
     cmk = Owner(CMK)
-    bench = Bench(walked("7 create PSE"), cmk.proof())
+    bench = Bench(walked("7"), cmk.proof())
     tears(bench.when(cmk.act(0x0E)))

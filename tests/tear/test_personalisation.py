@@ -14,7 +14,7 @@ from sscard.inspect import fsck
 from sscard.perso.profile import Profile
 from sscard.perso.script import personalise
 from sscard.sample import blank_card
-from sscard.testing.tear import Step, from_log, trials
+from sscard.testing.trial import Step, from_log, trials
 
 pytestmark = pytest.mark.tear
 

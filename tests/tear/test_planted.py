@@ -9,10 +9,8 @@ from functools import cache
 from typing import NamedTuple
 
 import pytest
+from cos_walk import CMK, EMK_S1, EMK_S2, walked
 from tear_bench import (
-    CMK,
-    EMK_1,
-    EMK_2,
     FIXED,
     SELECT_SSSE,
     TRANSPARENT,
@@ -26,7 +24,6 @@ from tear_bench import (
     owned_bench,
     proves,
     walk,
-    walked,
 )
 
 from sscard.cos import manage, volume, writekey
@@ -35,11 +32,12 @@ from sscard.cos.journal import Journal, Transaction
 from sscard.cos.store import Store
 from sscard.inspect import fsck
 from sscard.iso.apdu import Command
-from sscard.testing.tear import Check, State, Step, SweepResult, record, sweep
+from sscard.testing.tear import Check, State, SweepResult, sweep
+from sscard.testing.trial import Step, record
 
 pytestmark = pytest.mark.tear
 
-EMK, UK = Owner(EMK_2), b"TEST-UK04-CARD-1"
+EMK, UK = Owner(EMK_S2), b"TEST-UK04-CARD-1"
 UK_HEADER = "0D0401003304 0000 8F00 0110"
 ADF = created(bytes.fromhex("8201388302DF018406D15600000501810300100086068F008F008F00"))
 SELECT_ADF = Step(bytes.fromhex("00A4040006D15600000501"))
@@ -65,7 +63,7 @@ def byte(address: int) -> Callable[[State], object]:
 
 
 def one_owner(image: bytes) -> list[str]:
-    found = domain_state(image, 1), proves(image, 1, CMK), proves(image, 1, EMK_1)
+    found = domain_state(image, 1), proves(image, 1, CMK), proves(image, 1, EMK_S1)
     return [] if found in ((1, True, False), (3, False, True)) else [f"owners: {found}"]
 
 
@@ -73,12 +71,8 @@ def one_owner(image: bytes) -> list[str]:
 def cases() -> tuple[Case, ...]:
     """One command for each thing that can go wrong; made by the card as it is."""
     rows = {step.name: step for step in walk()}
-    sponsor = Bench(
-        walked("9a create SSSE key EF"), SELECT_SSSE, rows["9 authenticate CMK in SSSE"]
-    )
-    last = Bench(
-        walked("11 create PSE key EF"), rows["11 select PSE"], rows["11 authenticate CMK in PSE"]
-    )
+    sponsor = Bench(walked("9a"), SELECT_SSSE, rows["9"])
+    last = Bench(walked("11 create"), rows["11 select"], rows["11"])
     ground = owned_bench()
     ground.given(ADF, SELECT_ADF, *(Ef(TRANSPARENT, 0xEE00 + at, 24).create() for at in range(9)))
     ground.given(deleted(0xDF01))
@@ -96,13 +90,13 @@ def cases() -> tuple[Case, ...]:
         Case(owned_bench(), EMK.proof(good=False), byte(MASTER_TRIES), [8, 7]),
         Case(
             sponsor,
-            rows["10 write EMK-S v1"],
+            rows["10"],
             lambda state: (state.image[MASTER_TRIES_CM], domain_state(state.image, 1)),
             [(8, 1), (7, 1), (8, 1), (8, 3)],
             checks=(one_owner,),
-            secrets=(CMK, EMK_1),
+            secrets=(CMK, EMK_S1),
         ),
-        Case(last, rows["12 write EMK-P v1"], byte(0x102), [3, 3, 3, 7]),
+        Case(last, rows["12"], byte(0x102), [3, 3, 3, 7]),
         Case(ground, Ef(FIXED, 0xEF11, record=(40, 5)).create(), byte(top), [0xFF, 0xA5]),
         Case(ground, Ef(TRANSPARENT, 0xEF11, 24).create(), byte(top), [0xFF, 0xA5]),
         Case(
@@ -315,13 +309,13 @@ def no_end_of_chain(patch):
 
 def handed_over_in_two(patch):
     """The EMK is committed first, the change of owner after it."""
-    hand_over = writekey._hand_over
+    hand_over = writekey.hand_over
 
     def in_two(domain):
         domain.store.commit()
         hand_over(domain)
 
-    patch.setattr(writekey, "_hand_over", in_two)
+    patch.setattr(writekey, "hand_over", in_two)
 
 
 MISTAKES = [

@@ -14,7 +14,7 @@ from sscard.keys.diversify import chain
 from sscard.perso.psam import PsamProfile
 from sscard.perso.psam_script import psam_script
 from sscard.sample import blank_card
-from sscard.testing.tear import Step, record, trials
+from sscard.testing.trial import Step, record, trials
 
 pytestmark = pytest.mark.tear
 

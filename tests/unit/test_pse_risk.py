@@ -315,7 +315,7 @@ states = st.fixed_dictionaries(
         "dual": amounts,
         "cur": st.sampled_from([0, 1, 2, 255]),
         "cty": st.sampled_from([0, 1, 2, 255]),
-        **{name: st.integers(0, 1) for name in ("onl", "iaf", "sda", "dda", "scf")},
+        **{name: st.integers(0, 1) for name in ("ask", "iaf", "sda", "dda", "scf")},
         "scc": st.integers(0, 15),
     }
 )
@@ -345,7 +345,7 @@ def card_data(tags):
 
 
 def counters_of(state):
-    marks = [state[name] << place for place, name in enumerate(("onl", "iaf", "sda", "dda", "scf"))]
+    marks = [state[name] << place for place, name in enumerate(("ask", "iaf", "sda", "dda", "scf"))]
     return Counters(
         *(state[name] for name in ("atc", "lo", "ctta", "dual", "cur", "cty")),
         Indicator(sum(marks)),

@@ -10,7 +10,7 @@ from sscard.cos.eeprom import ENDURANCE
 from sscard.cos.volume import Volume
 from sscard.inspect import fsck
 from sscard.iso.apdu import Command
-from sscard.testing.tear import Step
+from sscard.testing.trial import Step
 
 UPDATES = 10_000
 RING = slice(8, 136)

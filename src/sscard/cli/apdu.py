@@ -22,7 +22,7 @@ def apdu(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE] [HEX]...",
+            metavar="FILE HEX",
             help="An image file (not with --sample), then commands; `reset` resets the card. "
             "Without commands they are read from standard input, one a line.",
         ),
@@ -43,7 +43,7 @@ def apdu(
 ) -> None:
     """Power a card on, send commands, print the answers: data, status word, its meaning.
 
-    Exit code 1 when the card refused one of them.
+    Answers are shown as they are on the wire. Exit code 1 when the card refused one of them.
     """
     from sscard.cli.cards import card_of_file
     from sscard.sample import sample_card

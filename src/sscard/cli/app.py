@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sscard.cli import apdu, demo_command, image, profiles, run, serve
+from sscard.cli import apdu, demo_command, image, keys, profiles, run, serve
 from sscard.cli.exits import exit_code
 from sscard.cli.output import error_line
 from sscard.errors import SscardError
@@ -74,3 +74,4 @@ app.command("diff")(image.diff)
 app.command("fsck")(image.fsck)
 app.command("clone")(image.clone)
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(keys.app, name="keys")

@@ -20,7 +20,7 @@ __all__ = ["run"]
 
 
 def run(
-    scripts: Annotated[list[Path], typer.Argument(metavar="SCRIPT...", help="Script files.")],
+    scripts: Annotated[list[Path], typer.Argument(metavar="SCRIPT", help="Script files.")],
     image: Annotated[
         Path | None,
         typer.Option("--image", metavar="FILE", help="The card at hand: `card` lines are skipped."),

@@ -29,7 +29,7 @@ _HOST, _PORT = "127.0.0.1", 35963
 
 def serve(
     images: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE...", help="Image files, one a reader.")
+        list[Path] | None, typer.Argument(metavar="FILE", help="Image files, one a reader.")
     ] = None,
     host: Annotated[str, typer.Option(help="Where vpcd listens.")] = _HOST,
     port: Annotated[
@@ -52,8 +52,7 @@ def serve(
 ) -> None:
     """Put cards into the virtual readers of pcscd until Ctrl-C or SIGTERM.
 
-    A served file is the card's EEPROM: every write reaches it at once, and it is locked against a
-    second use.
+    A served file is the card's EEPROM: every write reaches it at once, and nobody else may use it.
     """
     from sscard.card import Card
     from sscard.sample import sample_card

@@ -48,7 +48,7 @@ def read_binary(domain: Domain, command: Command) -> bytes | Reply:
     node, offset = _binary(domain, command)
     _, protect = plain_data(domain, command, node.header.sm_read)
     domain.require(node.header.access[_READ], "reading the file")
-    rest = node.header.capacity - offset
+    rest = min(node.header.capacity, node.header.body_length) - offset
     if rest <= 0:
         raise Refusal(SW.WRONG_OFFSET, f"offset {offset} lies outside the file", "cos 2.2")
     wanted = command.le or _LE_ALL

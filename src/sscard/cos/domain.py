@@ -405,7 +405,18 @@ class Domain:
             and self.options["sm_mode"] == "session"
         )
 
-    # --- challenge --------------------------------------------------------------------
+    # --- what lasts until the next command ----------------------------------------------
+
+    def lapse(self, session: Session, challenges: tuple[bytes, ...], begun: Any) -> None:
+        """Drop what a command found and left as it was, where it lasts for one command only.
+
+        A challenge (cos 5.1; not in the SSSE), a transaction begun (ssse-lb002 3.10).
+        """
+        applet = self.applet
+        if not applet.challenge_lasts and session.challenges is challenges:
+            session.challenges = ()
+        if applet.transaction_lapses and session.app is begun:
+            session.app = None
 
     def take_challenge(self, ref: str) -> bytes:
         """Return the current challenge and consume it; 6984 when there is none."""

@@ -162,7 +162,7 @@ def describe(domain: int, node: FileNode) -> bytes:
     elif kind != Kind.KEY:
         inner += encode(0x80, header.capacity.to_bytes(2, "big"))
     if node.sfi:
-        inner += encode(0x88, bytes((node.sfi << 3,)))
+        inner += encode(0x88, bytes((node.sfi << 3 & 0xFF,)))
     words = b"".join(word.to_bytes(2, "big") for word in header.access)
     if kind == Kind.DIRECTORY:
         inner += encode(0x86, words[:6])
@@ -237,9 +237,12 @@ def _environment_of(value: bytes | None) -> tuple[int | None, int | None]:
     if value is None:
         return None, None
     try:
-        tags = dict(parse(value))
+        objects = parse(value)
     except TlvError as error:
         raise _bad(str(error)) from None
+    tags = dict(objects)
+    if len(tags) != len(objects):
+        raise _bad("a tag in A5 is doubled")
     if tags.keys() - {0xC0, 0xC1} or any(len(one) != 1 for one in tags.values()):
         raise _bad("A5 holds C0 and C1, one byte each")
     code = tags[0xC0][0] if 0xC0 in tags else None

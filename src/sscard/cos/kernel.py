@@ -103,8 +103,6 @@ class Kernel:
                 selected = self._selector.select(domain, command)
             finally:
                 self.current = self._selector.current
-                if domain is not None and domain.applet.transaction_lapses:
-                    domain.session.app = None
             return self._shape(command, selected.data, selected.sw, Le.IGNORED)
         if domain is None:
             raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
@@ -131,18 +129,8 @@ class Kernel:
                 self._wiring.rewire()
                 self.current = self._unless_locked(domain)
         finally:
-            if (
-                challenges
-                and session.challenges is challenges
-                and not domain.applet.challenge_lasts
-            ):
-                session.challenges = ()
-            if (
-                begun is not None
-                and session.app is begun
-                and domain.applet.transaction_lapses
-            ):
-                session.app = None
+            if challenges or begun is not None:
+                domain.lapse(session, challenges, begun)
         if isinstance(reply, Reply):
             return self._shape(command, reply.data, reply.sw, row.le, domain)
         return self._shape(command, reply, SW.OK, row.le, domain)

@@ -6,15 +6,20 @@ are parsed once per key file and kept with the extent; try counters are always r
 
 from sscard.cos.layout import PAGE_SIZE, CardState, LayoutError, TransportKeyState
 from sscard.cos.objects import KEY_RECORD_SIZE, LIVE, KeyRecord, KeyType
+from sscard.cos.refusal import Refusal
 from sscard.cos.store import Store
 from sscard.cos.tree import FileNode
 from sscard.cos.volume import Extent
+from sscard.iso.sw import SW
+from sscard.keys import Algorithm
 
 __all__ = ["KeyRing"]
 
 _TRIES_OFFSET = 13
 _TRANSPORT = -1
 """The address of the transport key: it lives in the card-state page, not in a key slot."""
+_LENGTHS: dict[int, int] = {algorithm: algorithm.key_length for algorithm in Algorithm}
+_NOT_CIPHER_KEYS = (KeyType.PIN, KeyType.PUK, KeyType.KMC_DATA)
 
 
 class KeyRing:
@@ -32,7 +37,10 @@ class KeyRing:
         self._card_page = card_page
 
     def records(self, directory: FileNode) -> tuple[KeyRecord, ...]:
-        """Return the live, intact keys of a directory in slot order."""
+        """Return the live, intact keys of a directory in slot order.
+
+        A record whose value does not fit its header is damaged too: no command wrote it.
+        """
         holder = directory.key_file
         if holder is None:
             return ()
@@ -43,7 +51,9 @@ class KeyRing:
                 for address, raw in self.slots(holder)
                 if raw[0] == LIVE
             )
-            known = self._extent.keys[holder.address] = tuple(key for key in slots if key.intact)
+            known = self._extent.keys[holder.address] = tuple(
+                key for key in slots if key.intact and _usable(key)
+            )
         return known
 
     def slots(self, holder: FileNode) -> list[tuple[int, bytes]]:
@@ -91,10 +101,11 @@ class KeyRing:
         self._extent.keys = {}
 
     def tries_left(self, key: KeyRecord) -> int:
-        """Return the tries left of a key, read live."""
+        """Return the tries left of a key, read live; never more than its maximum."""
         if key.address == _TRANSPORT:
-            return self._card_state().tk_left
-        return self._store.byte(key.address + _TRIES_OFFSET)
+            return min(self._card_state().tk_left, key.tries_max)
+        left = self._store.byte(key.address + _TRIES_OFFSET)
+        return min(left, key.tries_max) if key.counted else left
 
     def write_tries(self, key: KeyRecord, tries: int) -> None:
         """Put a try counter into the transaction."""
@@ -118,12 +129,14 @@ class KeyRing:
             return None
         if state.tk_state != TransportKeyState.PRESENT:
             return None
+        if _LENGTHS.get(state.tk_algorithm) != len(state.tk):
+            return None
         return KeyRecord(
             type=KeyType.MASTER,
             id=0,
             version=0,
             algorithm=state.tk_algorithm,
-            tries=state.tk_max << 4,  # a limit in a page of its own: never FF, unlimited
+            tries=min(state.tk_max, 15) << 4,  # a limit in its own page: never FF, unlimited
             grant=15,
             use=0,
             change=0xFFFF,
@@ -134,8 +147,12 @@ class KeyRing:
         )
 
     def write_card_state(self, **changes: object) -> None:
-        """Put changed fields of the card-state page into the transaction."""
-        page = self._card_state()._replace(**changes).build()  # type: ignore[arg-type]
+        """Put changed fields of the card-state page into the transaction; 6581 if damaged."""
+        try:
+            state = self._card_state()
+        except LayoutError as error:
+            raise Refusal(SW.MEMORY_FAILURE, str(error), "cos 2.5 CS") from None
+        page = state._replace(**changes).build()  # type: ignore[arg-type]
         self._store.write(self._card_address(), page)
 
     def _card_state(self) -> CardState:
@@ -145,3 +162,7 @@ class KeyRing:
         if self._card_page is None:
             raise AssertionError("only the card manager reaches the card-state page")
         return self._card_page * PAGE_SIZE
+
+
+def _usable(key: KeyRecord) -> bool:
+    return key.type in _NOT_CIPHER_KEYS or _LENGTHS.get(key.algorithm) == len(key.value)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 __all__ = [
     "CHAIN_END",
     "DELETED",
+    "DIRECTORY_BODY",
     "HEADER_SIZE",
     "KEY_RECORD_SIZE",
     "LIVE",
@@ -31,6 +32,8 @@ CHAIN_END = 0xFF
 """State byte where the chain of objects ends."""
 
 HEADER_SIZE = 48
+DIRECTORY_BODY = 24
+"""Bytes of a directory's body: DFSTATE (8) and the DF name padded to 16 (cos 2.5)."""
 KEY_RECORD_SIZE = 40
 
 
@@ -104,6 +107,36 @@ class FileHeader(NamedTuple):
     lcs: int = 0x05
     state: int = LIVE
     intact: bool = True
+
+    @property
+    def consistent(self) -> bool:
+        """Whether body length, capacity and records agree as cos 2.5, Bodies, says."""
+        match self.kind:
+            case Kind.DIRECTORY:
+                return True
+            case Kind.LINEAR_FIXED | Kind.CYCLIC:
+                records = self.record_max * self.record_count
+                return self.capacity == records and self.body_length == records + 2
+            case Kind.LINEAR_VARIABLE | Kind.LINEAR_TLV:
+                return self.body_length == self.capacity + 2
+            case _:
+                return self.body_length == self.capacity
+
+    @property
+    def sound(self) -> bool:
+        """Whether the numbers fit each other: no record, offset or name leaves the body."""
+        body, records = self.body_length, self.record_count * self.record_max
+        match self.kind:
+            case Kind.DIRECTORY:
+                return body >= DIRECTORY_BODY
+            case Kind.TRANSPARENT | Kind.INTERNAL | Kind.KEY:
+                return self.capacity <= body
+            case Kind.LINEAR_FIXED | Kind.CYCLIC:
+                return 0 < records <= body - 2
+            case Kind.LINEAR_VARIABLE | Kind.LINEAR_TLV:
+                return self.capacity <= body - 2
+            case _:
+                return False
 
     def build(self) -> bytes:
         """Return the 48 bytes of the header, CRC included."""

@@ -81,13 +81,13 @@ class Applet:
     4.6 A). `append_by_update`: APPEND RECORD asks the update condition (ssse-lb002 3.2), and
     a TLV file grows only while the domain is OWNED (3.5). `failure_revokes`: a failed proof
     takes its own right away (ssse-lb002 4.3). `transaction_lapses`: what a command began lasts
-    for the next one only, GET RESPONSE aside (ssse-lb002 3.10). `blocked_answers`: a blocked application goes
-    on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for 3F00 (pse-pboc
-    1.2). `on_select` runs after a directory became current, `on_select_file` after an EF did,
-    `on_failed_select` when a SELECT found nothing. `override`: whether files may be written
-    whatever their condition, for personalisation (cos 2.3). `table` has every command of the
-    environment; `table_for` says which of them the current directory takes now, where that
-    differs (pse-pboc 1.2, 3, 9).
+    for the next one only, GET RESPONSE aside (ssse-lb002 3.10). `blocked_answers`: a blocked
+    application goes on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for
+    3F00 (pse-pboc 1.2). `on_select` runs after a directory became current, `on_select_file`
+    after an EF did, `on_failed_select` when a SELECT found nothing. `override`: whether files
+    may be written whatever their condition, for personalisation (cos 2.3). `table` has every
+    command of the environment; `table_for` says which of them the current directory takes now,
+    where that differs (pse-pboc 1.2, 3, 9).
     """
 
     name: str

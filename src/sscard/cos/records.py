@@ -35,6 +35,8 @@ def by_number(store: Store, node: FileNode, number: int) -> Slot | None:
         slots = _variable_slots(store, node)
         return slots[number - 1] if number <= len(slots) else None
     length = node.header.record_max
+    if _PREFIX + node.header.record_count * length > node.header.body_length:
+        return None  # a damaged header: what it announces lies in other objects
     first, second = store.read(node.body, _PREFIX)
     if node.kind == Kind.LINEAR_FIXED:
         if number > min(first, node.header.record_count):

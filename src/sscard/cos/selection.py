@@ -38,6 +38,8 @@ class Selector:
     def select(self, domain: Domain | None, command: Command) -> Reply:
         """Execute SELECT in the current domain. Source: cos 3.3, ssse-lb002 3.3, pse-pboc 1.2."""
         self.current = domain
+        if domain is not None and domain.applet.transaction_lapses:
+            domain.session.app = None
         self._check_form(domain, command)
         self._check_locked()
         if command.p1 == _BY_NAME:

@@ -1,7 +1,9 @@
 """The file tree of one extent, mounted from its chain of objects (cos 2.4, 2.5).
 
 A `FileTree` is an immutable view: creating or deleting a file makes a new one. Mounting never
-hangs and never reads outside the extent, whatever the bytes say: addresses only rise.
+hangs and never reads outside the extent, whatever the bytes say: addresses only rise. An object
+that stands where the format has no place for it is an orphan: listed in `nodes`, but linked to
+no directory and found by no SELECT.
 """
 
 from collections.abc import Iterator
@@ -23,12 +25,17 @@ FIRST_OBJECT = PAGE_SIZE
 
 _DIRECTORY_NAME = 8
 """Offset of the DF name in a directory's body, behind DFSTATE."""
+_DIRECTORY_BODY = 24
+_DEEPEST_DIRECTORY = 1
+"""Depth of an ADF: an extent has a root, ADFs in it, and EFs in both (cos 2.2)."""
 
 
 class FileNode:
     """A live object: its header, where its body lies, and its place in the tree.
 
-    `is_directory`: an MF, DDF or ADF. `end` is the address of the next object.
+    `is_directory`: an MF, DDF or ADF. `end` is the address of the next object. `depth` is 0
+    for the MF or a DDF, 1 for an object in it, and so on. `damaged`: the header's CRC does not
+    hold, or its lengths contradict each other.
     """
 
     __slots__ = (
@@ -37,6 +44,7 @@ class FileNode:
         "by_sfi",
         "children",
         "damaged",
+        "depth",
         "end",
         "fid",
         "header",
@@ -58,7 +66,8 @@ class FileNode:
         self.body = address + HEADER_SIZE
         self.end = align(self.body + header.body_length)
         self.name = name
-        self.damaged = not header.intact
+        self.damaged = not (header.intact and header.consistent)
+        self.depth = 0
         self.parent: FileNode | None = None
         self.children: list[FileNode] = []
         self.by_sfi: dict[int, FileNode] = {}
@@ -74,15 +83,10 @@ class FileNode:
         return next((node for node in self.children if node.fid == fid), None)
 
     def descendants(self) -> Iterator["FileNode"]:
-        """Yield every object below this directory, depth first."""
+        """Yield every object below this directory, depth first; it is two levels at most."""
         for node in self.children:
             yield node
             yield from node.descendants()
-
-    @property
-    def depth(self) -> int:
-        """0 for the MF or a DDF, 1 for an object in it, and so on."""
-        return 0 if self.parent is None else self.parent.depth + 1
 
     def __repr__(self) -> str:
         return f"FileNode({self.fid:04X}, kind=0x{self.kind:02X}, at 0x{self.address:04X})"
@@ -92,14 +96,13 @@ class FileTree:
     """What one extent holds: the root directory and every object in chain order.
 
     `directories` has them by DF name, in order of creation; `top` is the first free address;
-    `last_live_end` where it would be after tail truncation; `secret_pages` the pages that
-    carry a body of kind 0C or 09; `broken` says why the walk stopped early, if it did.
+    `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the walk
+    stopped early, if it did.
     """
 
     __slots__ = (
         "broken",
         "directories",
-        "last_live_end",
         "limit",
         "nodes",
         "root",
@@ -107,17 +110,14 @@ class FileTree:
         "top",
     )
 
-    def __init__(
-        self, nodes: list[FileNode], top: int, last_live_end: int, limit: int, broken: str
-    ) -> None:
+    def __init__(self, nodes: list[FileNode], top: int, limit: int, broken: str) -> None:
         self.nodes = nodes
-        self.root = nodes[0] if nodes and nodes[0].is_directory else None
+        self.root = nodes[0] if nodes and _may_hold(nodes[0]) else None
         self.directories: dict[bytes, FileNode] = {}
         for node in nodes:
-            if node.is_directory:
+            if node.is_directory and (node is self.root or node.parent is not None):
                 self.directories.setdefault(node.name, node)
         self.top = top
-        self.last_live_end = last_live_end
         self.limit = limit
         self.broken = broken
         self.secret_pages = frozenset(
@@ -150,7 +150,6 @@ def mount(memory: bytes | bytearray, start: int, pages: int) -> FileTree:
     limit = (start + pages) * PAGE_SIZE
     nodes: list[FileNode] = []
     by_address: dict[int, FileNode] = {}
-    last_live_end = address
     broken = ""
     while address + HEADER_SIZE <= limit and memory[address] != CHAIN_END:
         header = FileHeader.parse(bytes(memory[address : address + HEADER_SIZE]))
@@ -163,9 +162,8 @@ def mount(memory: bytes | bytearray, start: int, pages: int) -> FileTree:
             _link(node, by_address)
             nodes.append(node)
             by_address[address] = node
-            last_live_end = end
         address = end
-    return FileTree(nodes, address, last_live_end, limit, broken)
+    return FileTree(nodes, address, limit, broken)
 
 
 def _name(memory: bytes | bytearray, address: int, header: FileHeader) -> bytes:
@@ -175,11 +173,23 @@ def _name(memory: bytes | bytearray, address: int, header: FileHeader) -> bytes:
     return bytes(memory[begin : begin + min(header.name_length, 16)])
 
 
+def _may_hold(node: FileNode) -> bool:
+    """Whether a node can be a directory: of that kind, its state and name in its own body."""
+    return node.is_directory and node.header.body_length >= _DIRECTORY_BODY
+
+
 def _link(node: FileNode, by_address: dict[int, FileNode]) -> None:
+    """Hang a node under its parent, where the format allows it to be; else it is an orphan."""
     parent = by_address.get(node.header.parent)
-    if parent is None or not parent.is_directory:
+    if parent is None or not _may_hold(parent):
+        return
+    if parent.parent is None and parent is not next(iter(by_address.values())):
+        return  # its parent is an orphan itself
+    depth = parent.depth + 1
+    if node.is_directory and not (_may_hold(node) and depth <= _DEEPEST_DIRECTORY):
         return
     node.parent = parent
+    node.depth = depth
     parent.children.append(node)
     if node.sfi and not node.is_directory:
         parent.by_sfi.setdefault(node.sfi, node)

@@ -47,7 +47,7 @@ class Extent:
         self.fid = fid
         self.keys: dict[int, tuple[KeyRecord, ...]] = {}
         self.header: DomainHeader | None = None
-        self.tree = mount(memory, start, pages) if pages else FileTree([], 0, 0, 0, "")
+        self.tree = mount(memory, start, pages) if pages else FileTree([], 0, 0, "")
         self.read_header()
 
     def twin(self, memory: bytearray) -> "Extent":

@@ -8,6 +8,7 @@ from sscard.cos.layout import PAGE_SIZE, Superblock
 from sscard.cos.objects import KeyType, Kind
 from sscard.iso.text import from_gbk
 from sscard.keys import Algorithm
+from sscard.spec.psam import levels, use_of
 
 __all__ = [
     "access_words",
@@ -15,6 +16,7 @@ __all__ = [
     "df_name",
     "domain_name",
     "key_type_name",
+    "key_usage_name",
     "kind_name",
     "page_name",
     "protection_words",
@@ -78,6 +80,13 @@ def kind_name(kind: int) -> str:
 def key_type_name(kind: int) -> str:
     """The type of a key, byte 0 of its header."""
     return _KEY_TYPES.get(kind, f"unknown key type {kind:02X}")  # type: ignore[call-overload,no-any-return]
+
+
+def key_usage_name(usage: int) -> str:
+    """The usage byte of a PSAM's key, in words (cos 7.2)."""
+    use = use_of(usage)
+    word = "unknown use" if use is None else use.name.lower().replace("_", " ")
+    return f"usage {usage:02X} ({word}, {levels(usage)} levels to go)"
 
 
 def algorithm_name(code: int) -> str:

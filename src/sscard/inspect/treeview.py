@@ -13,10 +13,12 @@ from sscard.inspect.names import (
     df_name,
     domain_name,
     key_type_name,
+    key_usage_name,
     kind_name,
     protection_words,
 )
 from sscard.spec.options import DEFAULTS
+from sscard.spec.psam import KEY_FID as PSAM_KEY_FID
 from sscard.spec.ssse import VERSIONS
 
 __all__ = ["DomainView", "FileView", "ImageView", "KeyView", "tree"]
@@ -310,7 +312,7 @@ def _file(
         rules=_rules(node),
         protection=tuple((name, protection_words(sm)) for name, sm in protection if sm),
         damaged=node.damaged,
-        keys=tuple(_key(key) for key in keys),
+        keys=tuple(_key(key, psam=node.fid == PSAM_KEY_FID) for key in keys),
         children=tuple(_file(memory, child, titles, node.fid, levels - 1) for child in shown),
     )
 
@@ -325,10 +327,10 @@ def _rules(node: FileNode) -> tuple[tuple[str, str], ...]:
     return tuple((name, access_words(word)) for name, word in words)
 
 
-def _key(key: KeyRecord) -> KeyView:
-    pin = key.type in (KeyType.PIN, KeyType.PUK)
+def _key(key: KeyRecord, *, psam: bool) -> KeyView:
+    pin = not psam and key.type in (KeyType.PIN, KeyType.PUK)
     return KeyView(
-        type=key_type_name(key.type),
+        type=key_usage_name(key.type) if psam else key_type_name(key.type),
         id=key.id,
         version=key.version,
         algorithm="" if pin else algorithm_name(key.algorithm),

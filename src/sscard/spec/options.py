@@ -128,6 +128,20 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "DES_CRYPT of the PSAM answers a whole block, whose first 4 bytes are the MAC, or those 4",
         "cos 7.4; ssse-lb002 5.1",
     ),
+    Option(
+        16,
+        "reload_by_key_load",
+        ("off", "on"),
+        "RELOAD PIN also in the shape of a key load, 84 D4 00 01",
+        "ssse-lb002 3.2",
+    ),
+    Option(
+        17,
+        "medical_account",
+        ("deposit", "purse"),
+        "the account of DF04: P2 01 and types 01, 05, or P2 02 and types 02, 06",
+        "ssse-lb002 3.10",
+    ),
 )
 
 BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})

@@ -15,53 +15,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from sscard.card import Activation, Card, Snapshot
+from sscard.card import Card
 from sscard.cos.eeprom import PAGE_SIZE, Eeprom, Kind, Operation, Phase, Tear, torn_image
 from sscard.cos.layout import ExtentTable, LayoutError
 from sscard.cos.tree import mount
 from sscard.cos.volume import Volume, read_superblock
 from sscard.env import Env
 from sscard.errors import ImageError
-from sscard.testing.script import Apdu, RandomLine, Script
+from sscard.testing.trial import Trial
 
-__all__ = [
-    "Check",
-    "State",
-    "Step",
-    "SweepResult",
-    "Trial",
-    "Violation",
-    "from_log",
-    "operations",
-    "record",
-    "steps",
-    "sweep",
-    "trials",
-]
+__all__ = ["Check", "State", "SweepResult", "Violation", "sweep"]
 
 Check = Callable[[bytes], Iterable[object]]
 """What is wrong with a recovered image, in any words; nothing if it is sound (`fsck` is one)."""
 
-_GET_CHALLENGE, _SELECT, _AUTHENTICATE, _VERIFY = 0x84, 0xA4, 0x82, 0x20
 _COMMIT = b"JT\x01\xff"
 _VIOLATIONS_KEPT = 20
 _CHANCE = (Phase.MID_ERASE, Phase.MID_PROGRAM)
-_DONE = (b"\x90", b"\x61", b"\x62")
-
-
-class Step(NamedTuple):
-    """One command of a session; `challenge` is the random number it answers, fetched before it."""
-
-    apdu: bytes
-    challenge: bytes = b""
-    name: str = ""
-
-    def send(self, card: Card, activation: Activation) -> bytes:
-        """Have the card draw the challenge, if there is one, then send; return the response."""
-        if self.challenge:
-            card.env.force_random(self.challenge)
-            activation.transmit(bytes((0, _GET_CHALLENGE, 0, 0, len(self.challenge))))
-        return activation.transmit(self.apdu)
 
 
 class State:
@@ -111,20 +81,6 @@ class State:
         raise TypeError("a State is compared, not hashed")
 
 
-class Trial(NamedTuple):
-    """One command, run undisturbed and taken down: all that a sweep needs.
-
-    `session` leads a card that was just powered to where the command may be sent again.
-    """
-
-    step: Step
-    session: tuple[Step, ...]
-    before: bytes
-    operations: tuple[Operation, ...]
-    after: bytes
-    response: bytes
-
-
 class Violation(NamedTuple):
     """What went wrong after a tear, and, if the recovery was torn too, after which one."""
 
@@ -158,96 +114,6 @@ class SweepResult(NamedTuple):
     states: tuple[State, ...]
     pages: frozenset[int]
     violations: tuple[Violation, ...]
-
-
-def steps(script: Script) -> Iterator[Step]:
-    """Yield the commands of an APDU script; a challenge drawn after a `random` line is folded in.
-
-    Other lines of the script are passed over.
-    """
-    challenge = b""
-    for line in script.lines:
-        if isinstance(line, RandomLine):
-            challenge = line.values[-1]
-        elif isinstance(line, Apdu) and not (challenge and line.command[1] == _GET_CHALLENGE):
-            yield Step(line.command, challenge, line.name)
-            challenge = b""
-
-
-def from_log(log: Iterable[tuple[bytes, bytes]]) -> Iterator[Step]:
-    """Yield the commands of a session that was logged as (APDU, response), challenges folded in.
-
-    They can be sent again to any card in the same state, whatever its generators draw.
-    """
-    challenge = b""
-    for apdu, response in log:
-        if apdu[1] == _GET_CHALLENGE:
-            challenge = response[:-2]
-        else:
-            yield Step(apdu, challenge)
-            challenge = b""
-
-
-# --- recording ----------------------------------------------------------------------------
-
-
-def record(before: Snapshot, session: Iterable[Step], step: Step) -> Trial:
-    """Run `session` and then `step` on a card fresh from a snapshot and take the step down."""
-    card = before.fork()
-    activation = card.power_on()
-    prelude = tuple(session)
-    for earlier in prelude:
-        earlier.send(card, activation)
-    return _record(card, activation, prelude, step)
-
-
-def operations(before: Snapshot, session: Iterable[Step], step: Step) -> int:
-    """Return how many primitive EEPROM operations a command makes."""
-    return len(record(before, session, step).operations)
-
-
-def trials(before: Snapshot, steps: Iterable[Step]) -> Iterator[Trial]:
-    """Run a long session and yield a trial for every step that writes.
-
-    The session that leads to a step again is made of the selections and proofs since the last
-    selection of an MF or DDF, as far as they still hold (cos 2.3, F5).
-    """
-    card = before.fork()
-    activation = card.power_on()
-    prelude: list[Step] = []
-    for step in steps:
-        trial = _record(card, activation, tuple(prelude), step)
-        if trial.operations:
-            yield trial
-        _remember(prelude, activation, trial)
-
-
-def _record(card: Card, activation: Activation, session: tuple[Step, ...], step: Step) -> Trial:
-    before = card.image
-    with card.eeprom.recording() as log:
-        response = step.send(card, activation)
-    return Trial(step, session, before, tuple(log), card.image, response)
-
-
-def _remember(prelude: list[Step], activation: Activation, trial: Trial) -> None:
-    """Keep in `prelude` what a new session must repeat to stand where this one stands."""
-    ins = trial.step.apdu[1]
-    domain = activation.kernel.current
-    if domain is None or trial.response[-2:-1] not in _DONE:
-        return
-    session = domain.session
-    if ins == _SELECT:
-        here = session.directory
-        if session.file is None and (here is None or here.parent is None):
-            prelude.clear()
-        prelude.append(trial.step)
-    elif ins in (_AUTHENTICATE, _VERIFY):
-        prelude.append(trial.step)
-    elif not session.environment_mask | session.directory_mask:
-        prelude[:] = [step for step in prelude if step.apdu[1] == _SELECT]
-
-
-# --- sweeping -----------------------------------------------------------------------------
 
 
 def sweep(
@@ -293,7 +159,7 @@ class _Sweep:
         self._trial = trial
         self._checks = checks
         self._secrets = secrets
-        self._retry = retry and trial.response[-2:-1] in _DONE
+        self._retry = retry and trial.done
         self._seeds = seeds
         self._cases = 0
         self._judged: dict[bytes, _Judged] = {}

@@ -11,7 +11,15 @@ from functools import lru_cache
 
 from sscard.apps.pse import records
 from sscard.apps.pse.dol import Dol
-from sscard.apps.pse.layout import COUNTERS_AT, PERSONALISED, Body, Counters, parse_entries
+from sscard.apps.pse.layout import (
+    COUNTERS_AT,
+    ENTRIES_AT,
+    HEAD_SIZE,
+    PERSONALISED,
+    Body,
+    Counters,
+    parse_entries,
+)
 from sscard.apps.pse.risk import CardData
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyRecord, KeyType, Kind
@@ -180,7 +188,10 @@ class Application:
     @property
     def counters(self) -> Counters:
         """The counters as they stand."""
-        return self.body.counters
+        found = _file(self.node, DATA_FILE)
+        if found is None or found.header.body_length < ENTRIES_AT:
+            return Counters()
+        return Counters.of_file(self.domain.store.read(found.body, HEAD_SIZE))
 
     @property
     def profile(self) -> Profile:
@@ -188,7 +199,7 @@ class Application:
         memo = self.domain.store.memo
         known: Profile | None = memo.get(self.node.address)
         if known is None:
-            known = memo[self.node.address] = _profile(self._content(DATA_FILE)[32:])
+            known = memo[self.node.address] = _profile(self._content(DATA_FILE)[ENTRIES_AT:])
         return known
 
     @property

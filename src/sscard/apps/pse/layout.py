@@ -35,6 +35,8 @@ from sscard.apps.pse.numbers import from_n12, to_n12
 
 __all__ = [
     "COUNTERS_AT",
+    "ENTRIES_AT",
+    "HEAD_SIZE",
     "PERSONALISED",
     "Body",
     "Counters",
@@ -50,8 +52,11 @@ COUNTERS_AT = 4
 
 _MAGIC = b"PB\x01"
 _COUNTERS = struct.Struct(">HH6s6sBBBB")
-_ENTRIES_AT = 32
-_RESERVED = b"\xff" * (_ENTRIES_AT - COUNTERS_AT - _COUNTERS.size)
+HEAD_SIZE = COUNTERS_AT + _COUNTERS.size
+"""Bytes of EF90 up to the end of the counters."""
+ENTRIES_AT = 32
+"""Offset of the entries in EF90."""
+_RESERVED = b"\xff" * (ENTRIES_AT - HEAD_SIZE)
 _ENTRY = struct.Struct(">HH")
 _USED = 2
 
@@ -106,6 +111,11 @@ class Counters(NamedTuple):
             scripts & 0x0F,
         )
 
+    @classmethod
+    def of_file(cls, head: bytes) -> "Counters":
+        """Take the counters from the beginning of EF90, `HEAD_SIZE` bytes; else all zero."""
+        return cls.parse(head[COUNTERS_AT:]) if head[:3] == _MAGIC else cls()
+
     def marked(self, indicator: Indicator, value: bool = True) -> "Counters":
         """Return the counters with indicators set, or cleared."""
         held = self.indicators | indicator if value else self.indicators & ~indicator
@@ -122,14 +132,10 @@ class Body(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes) -> "Body":
         """Parse EF90; one that was never written holds nothing and counts from zero."""
-        if raw[:3] != _MAGIC or len(raw) < _ENTRIES_AT:
+        if raw[:3] != _MAGIC or len(raw) < ENTRIES_AT:
             return cls(False, Counters(), {})
-        end = COUNTERS_AT + _COUNTERS.size
-        return cls(
-            raw[3] == 0,
-            Counters.parse(raw[COUNTERS_AT:end]),
-            parse_entries(raw[_ENTRIES_AT:]),
-        )
+        counters = Counters.of_file(raw[:HEAD_SIZE])
+        return cls(raw[3] == 0, counters, parse_entries(raw[ENTRIES_AT:]))
 
     def build(self) -> bytes:
         """Return the used part of EF90; the mirror of `parse`."""

@@ -1,6 +1,6 @@
 """The SSSE as the kernel sees it: its command table and its own answers (ssse-lb002 3, 4)."""
 
-from sscard.apps.ssse import authentication, blocking, pin
+from sscard.apps.ssse import account, authentication, blocking, pin, pin_management
 from sscard.cos.authenticate import AUTHENTICATION
 from sscard.cos.basic import FILE_ACCESS
 from sscard.cos.commands import CommandTable
@@ -15,18 +15,32 @@ from sscard.iso.tlv import encode
 
 __all__ = ["SSSE_APPLET"]
 
-_TABLE = CommandTable("SSSE")
-_TABLE.include(AUTHENTICATION, names=("GET CHALLENGE",))
-for _commands in (
-    authentication.COMMANDS,
-    pin.COMMANDS,
-    blocking.COMMANDS,
-    FILE_ACCESS,
-    GET_DATA,
-    MANAGEMENT,
-    WRITE_KEY,
-):
-    _TABLE.include(_commands)
+
+def _table(key_loading: CommandTable) -> CommandTable:
+    table = CommandTable("SSSE")
+    table.include(AUTHENTICATION, names=("GET CHALLENGE",))
+    for commands in (
+        authentication.COMMANDS,
+        pin.COMMANDS,
+        pin_management.COMMANDS,
+        account.COMMANDS,
+        blocking.COMMANDS,
+        FILE_ACCESS,
+        GET_DATA,
+        MANAGEMENT,
+        key_loading,
+    ):
+        table.include(commands)
+    return table
+
+
+_TABLE = _table(WRITE_KEY)
+_RELOADING_TABLE = _table(pin_management.KEY_LOADING)
+
+
+def table_for(domain: Domain) -> CommandTable:
+    """Return the commands of this card: `reload_by_key_load` gives WRITE KEY another form."""
+    return _RELOADING_TABLE if domain.options["reload_by_key_load"] == "on" else _TABLE
 
 
 def fci(domain: Domain, node: FileNode) -> bytes:
@@ -45,6 +59,7 @@ def fci(domain: Domain, node: FileNode) -> bytes:
 SSSE_APPLET = Applet(
     name="SSSE",
     table=_TABLE,
+    table_for=table_for,
     fci=fci,
     refusals={
         Restriction.BLOCKED: SW.CONDITIONS,
@@ -59,4 +74,5 @@ SSSE_APPLET = Applet(
     session_messaging=True,
     append_by_update=True,
     failure_revokes=True,
+    transaction_lapses=True,
 )

@@ -11,7 +11,7 @@ from sscard.cos.tree import FileNode
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 
-__all__ = ["COMMANDS", "holder_pin", "replace_pin"]
+__all__ = ["COMMANDS", "holder_pin", "replace_pin", "require_length"]
 
 COMMANDS = CommandTable("SSSE PIN")
 

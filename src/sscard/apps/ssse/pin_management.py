@@ -10,9 +10,9 @@ from sscard.apps.ssse.proofs import environment, require_proved, transport_key
 from sscard.cos.commands import CommandTable
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyRecord, KeyType
-from sscard.cos.refusal import Refusal
+from sscard.cos.refusal import Refusal, Reply
 from sscard.cos.secure import protected_command
-from sscard.cos.writekey import WRITE_KEY, write_key
+from sscard.cos.writekey import write_key
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 
@@ -31,12 +31,12 @@ _LENGTHS = (0x0C, 0x14)
 
 
 @COMMANDS.command(
-    0x84, 0x24, "RELOAD PIN, UNBLOCK PIN", p2=(_UNBLOCK, _RELOAD), lc=(_MAC, *_LENGTHS), ref=_REF
+    0x84, 0x24, "RELOAD/UNBLOCK PIN", p2=(_UNBLOCK, _RELOAD), lc=(_MAC, *_LENGTHS), ref=_REF
 )
 def reload_or_unblock(domain: Domain, command: Command) -> bytes:
     """Give the PIN all its tries again; with P2 = 01 replace it by the enciphered one first.
 
-    Order: 6700, 6A88 no PIN, PUK or key, 6700, 6984, 6983, 6988 or 9303, 6982 PUK, 6A80.
+    Order: 6700, 6A88 no PIN, PUK or key, 6984, 6983, 6988 or 9303, 6982 PUK, 6A80.
     """
     if command.p2 == _RELOAD:
         return reload_pin(domain, command)
@@ -72,20 +72,16 @@ def reload_pin(domain: Domain, command: Command) -> bytes:
 @KEY_LOADING.command(
     0x84, 0xD4, "WRITE KEY", p1=(0, 1), p2=(0, _RELOAD), lc=None, ref="cos 4.3; ssse-lb002 3.2"
 )
-def load_key_or_pin(domain: Domain, command: Command) -> bytes:
+def load_key_or_pin(domain: Domain, command: Command) -> bytes | Reply:
     """Write a key as everywhere (P2 = 00), or reload the PIN (P1 P2 = 00 01)."""
     if command.p2 != _RELOAD:
-        answer = write_key(domain, command)
-        assert isinstance(answer, bytes)
-        return answer
+        return write_key(domain, command)
     if command.p1:
         raise Refusal(SW.WRONG_P1P2, "a PIN is reloaded with P1 P2 = 00 01", "ssse-lb002 3.2")
     return reload_pin(domain, command)
 
 
-for _row in WRITE_KEY:
-    if _row.cla != 0x84:
-        KEY_LOADING.take(_row)
+KEY_LOADING.command(0x80, 0xD4, "WRITE KEY", p1=(0, 1), lc=None, ref="cos 4.3")(write_key)
 
 
 def _puk(domain: Domain) -> KeyRecord:
