@@ -11,6 +11,7 @@ from sscard.apps.pse import stored_files
 from sscard.cos import fcp
 from sscard.cos.eeprom import PAGE_SIZE
 from sscard.cos.format import ChipSpec, format_image
+from sscard.cos.keyfile import check_value
 from sscard.cos.layout import (
     AtrProfile,
     CardLifeCycle,
@@ -24,7 +25,6 @@ from sscard.cos.layout import (
 from sscard.cos.objects import HEADER_SIZE, KeyRecord, Kind, align
 from sscard.cos.tree import FIRST_OBJECT
 from sscard.errors import ProfileError
-from sscard.keys.diversify import kcv
 from sscard.perso.fcp import directory_fcp, file_fcp, key_file_fcp
 from sscard.perso.model import Directory, File, Key
 from sscard.perso.profile import Profile
@@ -144,8 +144,7 @@ def _slots(directory: Directory) -> Iterator[Key]:
 
 
 def _key_record(key: Key) -> bytes:
-    secret_type = key.type in (1, 2)
-    check = b"\xff\xff\xff" if secret_type else kcv(key.algorithm, key.value)
+    check = check_value(key.type, key.algorithm, key.value)
     return KeyRecord.from_header(key.header, key.value, check).build()
 
 

@@ -22,7 +22,7 @@ from sscard.cos.trace import Listener, PoweredOn
 from sscard.cos.volume import Volume, read_superblock
 from sscard.cos.wiring import Wiring
 from sscard.env import Env
-from sscard.errors import ActivationError, PowerLoss
+from sscard.errors import ActivationError, ImageError, PowerLoss
 from sscard.imagefile import ImageFile
 
 __all__ = ["Activation", "Card", "ChipSpec", "Link", "Snapshot"]
@@ -43,6 +43,9 @@ class Snapshot(NamedTuple):
     image: bytes
     env: Env
     volume: Volume | None
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {len(self.image)} bytes, powered on {self.env.power_ons} times>"
 
     def fork(self) -> "Card":
         """Return a new card that continues from here on its own."""
@@ -199,14 +202,15 @@ class Activation:
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command APDU: data and status word, at least two bytes.
 
-        Raises ActivationError when the power is gone, PowerLoss when it goes in mid-command.
+        Raises ActivationError when the power is gone, PowerLoss when it goes in mid-command,
+        ImageError when a served file cannot be written: then the power is gone, too.
         """
         kernel = self._kernel
         if kernel is None:
             raise ActivationError("this activation has ended: call card.power_on() again")
         try:
             return kernel.transmit(apdu)
-        except PowerLoss:
+        except (PowerLoss, ImageError):
             self._kernel = None
             raise
 
@@ -214,6 +218,7 @@ class Activation:
         """Reset the card warmly: all RAM is lost, the power is not. Return the ATR."""
         if self._kernel is None:
             raise ActivationError("this activation has ended: call card.power_on() again")
+        self._kernel = None
         self._kernel = self._card._boot(self._link)
         return self.atr
 

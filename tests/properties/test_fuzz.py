@@ -6,18 +6,36 @@ from contextlib import contextmanager
 from random import Random
 
 import pytest
-from cos_bureau import ADF_OF, MASTER, PIN, PSE, SELECT, SSSE, STK, UK_SM4, Bureau
-from cos_bureau import furnished, operational
-from cos_bureau import fcp, key_header, master_header, directory_fcp
-from cos_damage import DAMAGES, EX, objects
+from cos_bureau import (
+    ADF_KEY,
+    ADF_OF,
+    AMK,
+    MASTER,
+    PIN,
+    PSE,
+    SELECT,
+    SSSE,
+    STK,
+    UK_SM4,
+    Bureau,
+    directory_fcp,
+    fcp,
+    furnished,
+    key_header,
+    master_header,
+    operational,
+)
+from cos_damage import DAMAGES, EX
 from cos_trace import WRONG, creatable, extents
 from cos_walk import CMK, SELECT_MF, TK, UK04, WALK, walked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sscard.card import Card
-from sscard.cos.layout import CardState, DomainHeader, ExtentTable, LayoutError
-from sscard.cos.objects import HEADER_SIZE, KeyRecord, Kind
+from sscard.cos.eeprom import ENDURANCE
+from sscard.cos.layout import CardState, DomainHeader, ExtentEntry, ExtentTable
+from sscard.cos.objects import HEADER_SIZE, Kind
+from sscard.cos.trace import Alarm, Exchanged
 from sscard.cos.tree import mount
 from sscard.env import Env
 from sscard.errors import ImageError
@@ -281,16 +299,28 @@ def owner_commands(bureau, key, code):
     yield bureau.protected("841C0000", b"", key)
 
 
-def lives(image, draw, link):
-    """Power a card of any image on, twice; ImageError is the only way out."""
+SECRETS = (TK, CMK, *MASTER.values(), UK04, UK04[::-1], STK, UK_SM4, AMK, ADF_KEY)
+
+
+def lives(image, draw, link, env=None):
+    """Power a card of any image on, twice; ImageError is the only way out.
+
+    No damage is a firewall violation, and none makes the card tell a key.
+    """
     try:
-        card = Card.from_image(image, Env(power_ons=draw.randrange(100)))
+        card = Card.from_image(image, env or Env(power_ons=draw.randrange(100)))
         bureau = Bureau(card, link=link)
     except ImageError:
         return False
+    events = []
+    card.trace(events.append)
     battery(bureau, draw)
-    bureau.power = card.power_on()
+    bureau.power = card.power_on(link)
     battery(bureau, draw)
+    alarms = [event for event in events if isinstance(event, Alarm)]
+    assert not alarms, alarms[0].why
+    told = b"".join(event.response for event in events if isinstance(event, Exchanged))
+    assert not [secret for secret in SECRETS if secret in told]
     return True
 
 
@@ -301,3 +331,229 @@ def test_damaged_images_are_refused_or_live(damage, seed, card, link):
     draw = Random(seed)
     with fuse():
         lives(DAMAGES[damage](CARDS[card]().image, draw), draw, link)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32), names=st.lists(st.sampled_from(sorted(DAMAGES)), max_size=3))
+def test_damage_upon_damage(seed, names):
+    draw, image = Random(seed), operational().image
+    for name in names:
+        image = DAMAGES[name](image, draw)
+    with fuse():
+        lives(image, draw, "apdu")
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32), card=cards)
+def test_worn_silicon_is_6581_and_nothing_worse(seed, card):
+    """Pages beyond their endurance: writes fail now and then, on power-on too (cos 1.2)."""
+    draw = Random(seed)
+    image = CARDS[card]().image
+    wear = [draw.choice((0, ENDURANCE + 1)) for _ in range(len(image) // 64)]
+    env = Env(wear=wear, wear_failures=True)
+    with fuse():
+        assert lives(image, draw, draw.choice(("apdu", "t0")), env)
+
+
+@given(noise=st.binary(max_size=4096))
+def test_noise_is_no_image(noise):
+    with pytest.raises(ImageError):
+        Card.from_image(noise)
+
+
+@pytest.mark.parametrize("size", [0, 64, 4096, 81_919, 81_921, 81_856, 163_840])
+def test_an_image_of_another_size_is_refused(size):
+    image = (operational().image * 2)[:size]
+    with pytest.raises(ImageError):
+        Card.from_image(image)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32))
+def test_a_good_superblock_over_noise_is_a_card(seed):
+    draw = Random(seed)
+    image = Card.blank().image[:128]
+    with fuse():
+        assert lives(image + draw.randbytes(81_920 - 128), draw, "apdu")
+
+
+# --- what a damaged field may not do, one by one --------------------------------------------------
+
+
+def rebuilt(image, fid, code=SSSE, **changes):
+    """The image with the header of the file `fid` changed, under a good CRC."""
+    start = extents(image)[code].start
+    node = next(n for n in mount(image, start, len(extents(image)[code])).nodes if n.fid == fid)
+    header = node.header._replace(**changes).build()
+    return image[: node.address] + header + image[node.address + HEADER_SIZE :]
+
+
+HOSTILE_FIELDS = [
+    (0xEF0A, {"capacity": 0xFFFF}),
+    (0xEF0A, {"body_length": 0}),
+    (0xEF0A, {"kind": Kind.LINEAR_FIXED, "record_max": 255, "record_count": 254}),
+    (0xEF0A, {"kind": Kind.LINEAR_VARIABLE, "capacity": 0xFFFF, "record_count": 255}),
+    (0xEF0A, {"kind": 0x77}),
+    (0xEF0A, {"sfi": 0xFF}),
+    (0xEF0B, {"record_max": 0xFFFF}),
+    (0xEF0B, {"record_count": 255}),
+    (0xEF0B, {"body_length": 1}),
+    (0xEF0C, {"body_length": 1}),
+    (0xEF0C, {"body_length": 0xA000}),
+    (0xEF0C, {"record_max": 0xFFFF, "capacity": 0xFFFF}),
+    (0xEF0E, {"record_count": 0}),
+    (0xEF0E, {"record_count": 0, "capacity": 0, "body_length": 2}),
+    (0xEF0E, {"record_max": 0}),
+    (0xEF80, {"body_length": 39}),
+    (0xEF80, {"capacity": 0xFFFF, "body_length": 0x7000}),
+    (0xEF80, {"kind": Kind.TRANSPARENT, "access": (0,) * 6}),
+    (0xEF80, {"kind": Kind.LINEAR_FIXED, "access": (0,) * 6}),
+    (0xEF80, {"kind": Kind.LINEAR_VARIABLE, "access": (0,) * 6}),
+    (0xDF05, {"body_length": 0}),
+    (0xDF05, {"name_length": 255}),
+    (0xDF05, {"parent": 0xFFFFFFFF}),
+    (0xDDF1, {"body_length": 1}),
+    (0xDDF1, {"parent": 0x2A40}),
+    (0xDDF1, {"kind": Kind.TRANSPARENT}),
+    (0xDDF1, {"quota": 0xFFFFFFFF}),
+]
+
+
+@pytest.mark.parametrize(("fid", "changes"), HOSTILE_FIELDS)
+@pytest.mark.parametrize("broken_crc", [False, True], ids=["sealed", "flipped"])
+def test_cos_2_5_a_hostile_header_is_contained(fid, changes, broken_crc):
+    image = bytearray(rebuilt(furnished().image, fid, **changes))
+    if broken_crc:
+        start = extents(bytes(image))[SSSE]
+        at = next(n.address for n in mount(image, start.start, len(start)).nodes if n.fid == fid)
+        image[at + 44] ^= 1
+    with fuse():
+        assert lives(bytes(image), Random(0), "apdu")
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_cos_2_5_a_flipped_bit_in_the_kind_of_a_key_file_does_not_open_it(bit):
+    """0C is one bit away from 04, a record file; the CRC tells, and EF80 is a key EF."""
+    card = furnished().fork()
+    card.eeprom.poke(0x2A88 + 1, bytes((0x0C ^ 1 << bit,)))
+    card.eeprom.poke(0x2A88 + 24, bytes(6))  # read, update and append for everybody
+    bureau = Bureau(card).select(SSSE)
+    assert bureau.sw("00A4000002EF80") == "6283"
+    for command in ("00B0000000", "00B2010400", "00B2010000"):
+        assert bureau.sw(command) == "6981"
+    assert bureau.prove(MASTER[SSSE]) == "9000", "each key has a CRC of its own"
+    assert bureau.write_key(MASTER[SSSE], key_header(0x0D, 9), UK04) == "6581"
+    assert bureau.create(fcp(1, 0xEF1A, size=8)) == "6581"
+
+
+@pytest.mark.parametrize("left", [9, 0x10, 0x7F, 0x80, 0xFF])
+def test_cos_4_7_a_counter_above_its_maximum_counts_as_the_maximum(left):
+    card = furnished().fork()
+    card.eeprom.poke(0x2AB8 + 13, bytes((left,)))
+    bureau = Bureau(card).select(SSSE)
+    assert bureau.prove(WRONG) == "63C7"
+    assert bureau.prove(MASTER[SSSE]) == "9000"
+
+
+@pytest.mark.parametrize("damage", ["CS gone", "255 domains", "TK tries", "TK algorithm"])
+def test_cos_2_5_a_hostile_card_state(damage):
+    """TK and the number of domains are numbers like others: no exception comes of them."""
+    row = "5" if damage == "255 domains" else "11 create" if damage == "CS gone" else ""
+    card = walked(row).fork() if row else Card.blank()
+    state = CardState.parse(card.image[0x100:0x140])
+    if damage == "CS gone":
+        card.eeprom.poke(0x100, bytes(64))
+    else:
+        changes = {
+            "255 domains": {"domains": 255},
+            "TK tries": {"tk_max": 255, "tk_left": 200},
+            "TK algorithm": {"tk_algorithm": 0x55},
+        }
+        card.eeprom.poke(0x100, state._replace(**changes[damage]).build())
+    bureau = Bureau(card)
+    match damage:
+        case "CS gone":
+            bureau.select(PSE)
+            assert bureau.prove(CMK) == "9000"
+            before = card.image
+            assert bureau.write_key(CMK, master_header(), WRONG) == "6581"
+            assert kept_but_card_state(card.image) == kept_but_card_state(before)
+        case "255 domains":
+            assert bureau.prove(CMK) == "9000"
+            a5 = bytes.fromhex("A506C00101C10103")
+            ddf = directory_fcp(0xDDF1, b"hostile", 2048, extra=a5)
+            assert bureau.create(ddf) == "9000"
+            assert card.image[0x103] == 1
+        case "TK tries":
+            assert bureau.prove(WRONG) == "63CE"
+            assert bureau.prove(TK) == "9000"
+        case "TK algorithm":
+            assert bureau.prove(TK) == "6A88"
+
+
+def kept_but_card_state(image):
+    return image[:0x100], image[0x140:0x200], image[808 * 64 :]
+
+
+def test_cos_2_5_a_full_extent_table_takes_no_further_domain():
+    card = walked("5").fork()
+    entries = ExtentTable.parse(card.image[0x140:0x180]).entries
+    others = tuple(ExtentEntry(code, 300 + code * 10, 3, 0) for code in (3, 4, 5, 6))
+    card.eeprom.poke(0x140, ExtentTable(entries + others).build())
+    bureau = Bureau(card)
+    assert bureau.prove(CMK) == "9000"
+    a5 = bytes.fromhex("A506C00101C10103")
+    assert bureau.create(directory_fcp(0xDDF1, b"one more", 2048, extra=a5)) == "6A84"
+
+
+def test_cos_2_4_a_directory_of_more_pages_than_a_transaction_holds_is_not_deleted():
+    bureau = Bureau(furnished().fork()).select(SSSE)
+    assert bureau.prove(MASTER[SSSE]) == "9000"
+    assert bureau.create(directory_fcp(0xDF0B, b"very full", 0)) == "9000"
+    bureau.ok("00A4000002DF0B")
+    for fid in range(0xA001, 0xA001 + 70):
+        assert bureau.create(fcp(1, fid, size=64, sfi=0)) == "9000"
+    bureau.ok("00A4000002DDF1")
+    assert bureau.prove(MASTER[SSSE]) == "9000"
+    assert bureau.create(fcp(1, 0xEF1A, size=8)) == "9000"
+    before = bureau.card.image
+    assert bureau.sw("80E4000002DF0B") == "6A84"
+    assert bureau.card.image == before
+    bureau.ok("80E4000002EF1A", "80E4000002DF0B"), "at the end of the chain it is cut off"
+
+
+def test_cos_2_2_directories_nested_a_thousand_deep_are_orphans():
+    """A chain with good check sums, each directory the parent of the next."""
+    image = bytearray(operational().image)
+    pages = extents(bytes(image))[SSSE]
+    tree = mount(image, pages.start, len(pages))
+    address, parent = tree.top, tree.nodes[0].address
+    deepest = b""
+    while address + 72 < pages.stop * 64:
+        deepest = b"deep%06d" % address
+        header = tree.nodes[0].header._replace(
+            fid=address & 0x7FFF, parent=parent, name_length=len(deepest)
+        )
+        body = b"\x00\x03\x03" + b"\xff" * 5 + deepest.ljust(16, b"\xff")
+        image[address : address + 72] = header.build() + body
+        parent, address = address, address + 72
+    image[address] = 0xFF
+    with fuse():
+        bureau = Bureau(Card(bytes(image))).select(SSSE)
+        assert bureau.sw(bytes((0, 0xA4, 4, 0, len(deepest))) + deepest) == "6A82"
+        lives(bytes(image), Random(0), "apdu")
+
+
+def test_ssse_4_5_an_ssf33_key_is_kept_and_answers_6a81():
+    """Its algorithm is not public: no try is spent on it."""
+    bureau = Bureau(furnished().fork()).select(SSSE)
+    assert bureau.prove(MASTER[SSSE]) == "9000"
+    for kid, flags in ((0x0B, 1), (0x0C, 3)):
+        header = key_header(0x0D, kid, algorithm=2, flags=flags)
+        assert bureau.write_key(MASTER[SSSE], header, UK04) == "9000"
+        before = bureau.card.eeprom.ops
+        for length in (8, 16):
+            bureau.challenge()
+            command = bytes((0, 0x82, 0, kid, length)) + bytes(length)
+            assert bureau.sw(command) == "6A81"
+        assert bureau.card.eeprom.ops == before

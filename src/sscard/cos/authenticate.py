@@ -71,7 +71,8 @@ def authenticate(domain: Domain, command: Command, identifier: int) -> bytes:
     data = command.data
     version = data[16] if len(data) == 17 else None
     key, holder = find_external_key(domain, identifier, version)
-    lengths = _SESSION_LENGTHS if key.session_form else (domain.crypto.block_size(key),)
+    block = domain.crypto.block_size(key)
+    lengths = _SESSION_LENGTHS if key.session_form else (block,)
     if len(data) not in lengths:
         raise Refusal(SW.WRONG_LENGTH, f"Lc of this key's form is not {len(data)}", _REF)
     domain.require(key.use, f"use of key {identifier:02X}", _REF)

@@ -7,6 +7,7 @@ the card manager, which alone receives this object as its `chip`.
 from sscard.cos.eeprom import PAGE_SIZE
 from sscard.cos.firewall import BOOTSTRAP
 from sscard.cos.layout import (
+    MAX_EXTENTS,
     CardLifeCycle,
     CardState,
     DomainHeader,
@@ -99,6 +100,8 @@ class Chip:
 
     def free_range(self, pages: int) -> int | None:
         """Return the lowest free page where `pages` pages fit, or None (cos 2.4)."""
+        if len(self.entries()) == MAX_EXTENTS:
+            return None
         block = self._volume.superblock
         start = block.heap_start
         for entry in sorted(self.entries(), key=lambda entry: entry.start):

@@ -29,7 +29,7 @@ class Le(Enum):
     IGNORED = auto()
     """The whole answer always comes."""
     RECORD = auto()
-    """As the image's `record_le` option says: IGNORED, or EXACT but for Le 00 (ssse-lb002 3.4)."""
+    """Le 00 asks for all; else as the domain's `record_le` says (ssse-lb002 3.4, cos 2.2)."""
 
 
 class Survives(Flag):
@@ -135,7 +135,8 @@ class CommandTable:
             return Refusal(channel, "logical channels are not supported", "cos 5.1")
         if ins not in _KERNEL_INS and not any(row.ins == ins for row in self._rows.values()):
             return Refusal(SW.INS_UNKNOWN, f"instruction {ins:02X} is unknown here", "cos 3.2")
-        if special and cla & 0x04 and (cla & ~0x04) << 8 | ins in self._rows:
+        plain = (cla & ~0x04) << 8 | ins
+        if special and cla & 0x04 and (plain in self._rows or plain in _KERNEL_INS):
             return Refusal(
                 SW.SM_NOT_SUPPORTED, "this command has no secure messaging form", "cos 5.3"
             )

@@ -5,7 +5,9 @@ cos 1.1; a domain cannot reach a key through this object that it does not hold i
 """
 
 from sscard.cos.objects import KeyRecord
+from sscard.cos.refusal import Refusal
 from sscard.env import Env
+from sscard.iso.sw import SW
 from sscard.keys import Algorithm, engine, equal
 from sscard.keys import line as line_protection
 from sscard.keys import session as session_form
@@ -46,7 +48,8 @@ class Crypto:
         self._env.clock_us += _DES_BLOCK_US * (length // 8 + 3)
 
     def block_size(self, key: KeyRecord) -> int:
-        """The cipher block of a key, in bytes: 8 or 16."""
+        """The cipher block of a key, in bytes: 8 or 16; 6A81 for an algorithm nobody has."""
+        _require_public(key)
         return engine(key.algorithm, key.value).block
 
     def line_mac(self, key: KeyRecord, iv: bytes, message: bytes) -> bytes:
@@ -71,6 +74,7 @@ class Crypto:
 
     def session_cryptogram(self, key: KeyRecord, factor: bytes, data: bytes) -> bytes:
         """Return the 8-byte cryptogram of the session form (cos 4.7, ssse-lb002 4.5)."""
+        _require_public(key)
         self.charge(key.algorithm, len(factor) + len(data))
         return session_form.cryptogram(key.algorithm, key.value, factor, data)
 
@@ -83,3 +87,8 @@ class Crypto:
     def same(one: bytes, other: bytes) -> bool:
         """Compare two secrets in constant time."""
         return equal(one, other)
+
+
+def _require_public(key: KeyRecord) -> None:
+    if key.algorithm == Algorithm.SSF33:
+        raise Refusal(SW.NOT_SUPPORTED, "SSF33 is not public: its keys are only kept", "cos 4.4")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sscard.cos import access
 from sscard.cos.chip import Chip
-from sscard.cos.commands import CommandTable, Row, Survives
+from sscard.cos.commands import CommandTable, Le, Row, Survives
 from sscard.cos.crypto import Crypto
 from sscard.cos.keyfile import KeyRing
 from sscard.cos.layout import Block, DomainHeader, DomainState
@@ -28,6 +28,8 @@ CM, SSSE, PSE = 0, 1, 2
 """Domain codes of cos 0."""
 
 
+_RECORD_LE = {"ignore": Le.IGNORED, "strict": Le.EXACT}
+"""What an Le that is neither 00 nor right does in READ RECORD (ssse-lb002 3.4)."""
 _RESTRICTIONS: dict[int, Restriction] = {
     Block.TEMPORARY: Restriction.BLOCKED,
     Block.PERMANENT: Restriction.BLOCKED_PERMANENTLY,
@@ -129,7 +131,7 @@ class Domain:
         self.rewiring_due = False
         self.lock_card: Callable[[], None] | None = None
         """CARD BLOCK of the whole card: given only where `card_block_scope` is card (cos 3.5)."""
-        self.record_le_strict = options["record_le"] == "strict"
+        self.record_le = _RECORD_LE[options["record_le"]] if code else Le.HONOURED
         self.challenge_history = (
             applet.challenge_lasts and options["challenge_policy"] == "history:4"
         )

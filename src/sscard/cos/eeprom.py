@@ -278,13 +278,12 @@ class Eeprom:
             after = operation.torn(tear.phase, _noise(tear))
             torn = True
         if after is not None:
+            self._follow(address, after)
             self._view[address : address + len(after)] = after
             self.ops += 1
             self.env.clock_us += OPERATION_US
             if kind is Kind.ERASE:
                 self._wear(address // PAGE_SIZE)
-            if self._sink is not None:
-                self._sink(address, after)
         if torn:
             self._tear = None
             self._dead = True
@@ -294,6 +293,17 @@ class Eeprom:
             log.append(operation)
         if done != data:
             raise WriteFailure(address // PAGE_SIZE)
+
+    def _follow(self, address: int, after: bytes) -> None:
+        """Tell the sink first: what it cannot take never was written, and power is gone."""
+        if self._sink is None:
+            return
+        try:
+            self._sink(address, after)
+        except BaseException:
+            self._dead = self._watched = True
+            self.generation += 1
+            raise
 
     def _weakened(self, address: int, before: bytes, data: bytes) -> bytes:
         """Return what a program of `data` leaves: on a page worn out, one bit stays 1.
@@ -345,7 +355,10 @@ class Eeprom:
 
     @property
     def sink(self) -> Callable[[int, bytes], None] | None:
-        """Called after each change with its address and the bytes now there; torn ones too."""
+        """Called at each change with its address and the bytes there from now on; torn ones too.
+
+        When it raises, the change did not happen and power is gone until `power_restored`.
+        """
         return self._sink
 
     @sink.setter

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sscard.cos import access
-from sscard.cos.objects import KEY_RECORD_SIZE, FileHeader, Kind
+from sscard.cos.objects import DIRECTORY_BODY, KEY_RECORD_SIZE, FileHeader, Kind
 from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
@@ -19,7 +19,6 @@ _REF = "cos 2.2"
 _RECORD_FLAG = 0x21
 _RESERVED_FIDS = (0x0000, 0x3FFF, 0xFFFF)
 _NEVER = access.NEVER
-_DIRECTORY_BODY = 24
 _BOTH_SUITES = 3
 
 _REQUIRED = {
@@ -61,7 +60,7 @@ class FileRequest:
         """Bytes of the whole body (cos 2.5, Bodies)."""
         match self.kind:
             case Kind.DIRECTORY:
-                return _DIRECTORY_BODY
+                return DIRECTORY_BODY
             case Kind.TRANSPARENT | Kind.INTERNAL | Kind.KEY:
                 return self.capacity
             case _:

@@ -50,8 +50,8 @@ class FirewallViolation(Exception):
     """A transaction named a page its domain does not own; nothing was written (cos 1.4)."""
 
 
-class JournalOverflow(AssertionError):
-    """A transaction has more images than the ring can hold: a bug of its maker."""
+class JournalOverflow(Exception):
+    """A transaction has more images than the ring can hold; nothing was written (cos 1.4)."""
 
 
 class Recovery(NamedTuple):
@@ -173,6 +173,12 @@ class Journal:
         journal = cls(eeprom, first_page, pages, allowed, scrub=scrub)
         journal.seq, journal.slot = seq, slot
         return journal
+
+    @property
+    def images_max(self) -> int:
+        """The most page images one transaction can have: 62, or what the ring holds (cos 1.4)."""
+        room = INLINE + CONTINUED * (self._pages - 1)
+        return min(MAX_IMAGES, room // IMAGE)
 
     # -- commit ---------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sscard.cos.commands import Le, Survives, form_refusal
 from sscard.cos.domain import Domain
 from sscard.cos.eeprom import WriteFailure
-from sscard.cos.journal import FirewallViolation
+from sscard.cos.journal import FirewallViolation, JournalOverflow
 from sscard.cos.refusal import Refusal, Reply
 from sscard.cos.selection import Selector
 from sscard.cos.trace import Alarm, Exchanged, Listener
@@ -23,11 +23,11 @@ from sscard.iso.sw import SW
 __all__ = ["Kernel"]
 
 _OK = bytes(SW.OK)
-_WRONG_LENGTH = bytes(SW.WRONG_LENGTH)
-_INTERNAL_FAULT = bytes(SW.INTERNAL_FAULT)
 _SELECT, _GET_RESPONSE = 0xA4, 0xC0
 _ALL_OF_IT = (None, 256)
 """Le absent, or 00."""
+_MALFORMED = Refusal(SW.WRONG_LENGTH, "the bytes are no short command APDU", "cos 5.3")
+_MUTE = Refusal(SW.INTERNAL_FAULT, "the card is mute until reset", "cos 1.4")
 
 
 class Kernel:
@@ -63,34 +63,47 @@ class Kernel:
         try:
             command = Command.parse(raw)
         except MalformedApdu:
-            if len(raw) >= 4:
-                self._pending = b""
-            return _WRONG_LENGTH if not self._mute or len(raw) < 4 else _INTERNAL_FAULT
+            return self._answer_malformed(raw)
         if self._mute:
-            return _INTERNAL_FAULT
+            return self._refuse(_MUTE)
         domain = self.current
         try:
             return self._execute(domain, command)
         except Refusal as refusal:
             self._drop(domain)
-            self._refusal = refusal
-            return bytes(refusal.sw)
+            return self._refuse(refusal)
         except WriteFailure as failure:
             self._drop(domain)
             if domain is not None and self._volume.generation != self._volume.eeprom.generation:
                 domain.damaged = True  # committed, but not all of it home: power-on goes on
                 domain.refresh_restriction()
-            self._refusal = Refusal(
-                SW.MEMORY_FAILURE, f"page {failure.page} cannot be written", "cos 1.2"
-            )
-            return bytes(SW.MEMORY_FAILURE)
+            return self._refuse(Refusal(SW.MEMORY_FAILURE, str(failure), "cos 1.2"))
+        except JournalOverflow as overflow:
+            self._drop(domain)
+            return self._refuse(Refusal(SW.UNCHANGED, str(overflow), "cos 1.4, 5.3"))
         except FirewallViolation as violation:
             self._drop(domain)
             self._mute = True
             for listener in self._listeners:
                 listener(Alarm(str(violation)))
-            self._refusal = Refusal(SW.INTERNAL_FAULT, str(violation), "cos 1.4")
-            return _INTERNAL_FAULT
+            return self._refuse(Refusal(SW.INTERNAL_FAULT, str(violation), "cos 1.4"))
+
+    def _answer_malformed(self, raw: bytes) -> bytes:
+        """Answer bytes that are no APDU: 6700; from 4 on they count as a command (README 11)."""
+        if len(raw) < 4:
+            return self._refuse(_MALFORMED)
+        if self._mute:
+            return self._refuse(_MUTE)
+        self._pending = b""
+        if self.current is not None:
+            session = self.current.session
+            self.current.lapse(session, session.challenges, session.app)
+        return self._refuse(_MALFORMED)
+
+    def _refuse(self, refusal: Refusal) -> bytes:
+        """Return the status word of a refusal, and keep its rule for the listeners."""
+        self._refusal = refusal
+        return bytes(refusal.sw)
 
     def _execute(self, domain: Domain | None, command: Command) -> bytes:
         """Run the checks of cos 5.3 in their order, then the handler, then commit."""
@@ -155,8 +168,9 @@ class Kernel:
         if not data:
             return _OK if sw is SW.OK else bytes(sw)
         if le is Le.RECORD:
-            strict = domain is not None and domain.record_le_strict
-            le = Le.EXACT if strict and command.le not in _ALL_OF_IT else Le.IGNORED
+            le = Le.IGNORED
+            if domain is not None and command.le not in _ALL_OF_IT:
+                le = domain.record_le
         if le is Le.IGNORED and not command.data:
             return data + _OK if sw is SW.OK else data + bytes(sw)
         if command.data:
@@ -168,9 +182,9 @@ class Kernel:
         if wanted != len(data):
             if wanted > len(data):
                 if wanted != 256 or self._t0:
-                    return bytes(SW.wrong_le(len(data)))
+                    return self._refuse(_wrong_le(len(data)))
             elif le is Le.EXACT:
-                return bytes(SW.wrong_le(len(data)))
+                return self._refuse(_wrong_le(len(data)))
             else:
                 data = data[:wanted]
         return data + bytes(sw)
@@ -189,7 +203,7 @@ class Kernel:
         wanted = command.le or 256
         if wanted > len(pending):
             if wanted != 256:
-                return bytes(SW.wrong_le(len(pending)))
+                return self._refuse(_wrong_le(len(pending)))
             wanted = len(pending)
         self._pending = pending[wanted:]
         sw = SW.more(len(self._pending)) if self._pending else SW.OK
@@ -212,3 +226,7 @@ class Kernel:
         for listener in self._listeners:
             listener(event)
         return response
+
+
+def _wrong_le(length: int) -> Refusal:
+    return Refusal(SW.wrong_le(length), f"the answer has {length} bytes", "cos 1.6, 5.3")

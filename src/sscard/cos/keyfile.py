@@ -12,14 +12,35 @@ from sscard.cos.tree import FileNode
 from sscard.cos.volume import Extent
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
+from sscard.keys.diversify import kcv
 
-__all__ = ["KeyRing"]
+__all__ = ["KeyRing", "check_value", "value_fits"]
 
 _TRIES_OFFSET = 13
 _TRANSPORT = -1
 """The address of the transport key: it lives in the card-state page, not in a key slot."""
 _LENGTHS: dict[int, int] = {algorithm: algorithm.key_length for algorithm in Algorithm}
-_NOT_CIPHER_KEYS = (KeyType.PIN, KeyType.PUK, KeyType.KMC_DATA)
+_PIN_TYPES = (KeyType.PIN, KeyType.PUK)
+_NO_CHECK_VALUE = b"\xff\xff\xff"
+
+
+def value_fits(kind: int, algorithm: int, length: int) -> bool:
+    """Whether a key of this type and algorithm can have a value of `length` bytes (cos 4.4)."""
+    if kind in _PIN_TYPES:
+        return 2 <= length <= 8
+    if kind == KeyType.KMC_DATA:
+        return length == 8
+    return _LENGTHS.get(algorithm) == length
+
+
+def check_value(kind: int, algorithm: int, value: bytes) -> bytes:
+    """Return the KCV a key record stores: FF FF FF where there is none (cos 2.5 KEYREC, 4.6).
+
+    A PIN's would give the PIN away, KMC data are no key, and nobody can compute SSF33.
+    """
+    if kind in (*_PIN_TYPES, KeyType.KMC_DATA) or algorithm == Algorithm.SSF33:
+        return _NO_CHECK_VALUE
+    return kcv(algorithm, value)
 
 
 class KeyRing:
@@ -52,7 +73,9 @@ class KeyRing:
                 if raw[0] == LIVE
             )
             known = self._extent.keys[holder.address] = tuple(
-                key for key in slots if key.intact and _usable(key)
+                key
+                for key in slots
+                if key.intact and value_fits(key.type, key.algorithm, len(key.value))
             )
         return known
 
@@ -129,7 +152,7 @@ class KeyRing:
             return None
         if state.tk_state != TransportKeyState.PRESENT:
             return None
-        if _LENGTHS.get(state.tk_algorithm) != len(state.tk):
+        if not value_fits(KeyType.MASTER, state.tk_algorithm, len(state.tk)):
             return None
         return KeyRecord(
             type=KeyType.MASTER,
@@ -162,7 +185,3 @@ class KeyRing:
         if self._card_page is None:
             raise AssertionError("only the card manager reaches the card-state page")
         return self._card_page * PAGE_SIZE
-
-
-def _usable(key: KeyRecord) -> bool:
-    return key.type in _NOT_CIPHER_KEYS or _LENGTHS.get(key.algorithm) == len(key.value)

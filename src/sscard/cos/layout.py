@@ -15,6 +15,7 @@ from sscard.cos.eeprom import PAGE_SIZE
 from sscard.errors import ImageError
 
 __all__ = [
+    "MAX_EXTENTS",
     "PAGE_SIZE",
     "AtrPage",
     "AtrProfile",
@@ -42,7 +43,8 @@ _CARD = Struct(">2sBBBBBB16s")
 _ENTRY = Struct(">BBHHHH")
 _DOMAIN = Struct(">2sBBHHHBBBBI")
 _HISTORY = 15
-_MAX_EXTENTS = (_CRC_AT - 4) // _ENTRY.size
+MAX_EXTENTS = (_CRC_AT - 4) // _ENTRY.size
+"""How many extents the table holds."""
 
 
 class LayoutError(ImageError):
@@ -247,6 +249,12 @@ class CardState(NamedTuple):
     tk_left: int
     tk: bytes
 
+    def __repr__(self) -> str:
+        return (
+            f"CardState({self.life_cycle.name}, domains={self.domains},"
+            f" tk_state={self.tk_state.name}, tk_left={self.tk_left})"
+        )
+
     def build(self) -> bytes:
         """Return the 64 bytes of the page."""
         return sealed(_CARD.pack(b"CS", *self))
@@ -293,7 +301,7 @@ class ExtentTable(NamedTuple):
     def parse(cls, page: bytes) -> Self:
         """Return the record of a 64-byte page; LayoutError if it is none."""
         _length(page)
-        if page[2] > _MAX_EXTENTS:
+        if page[2] > MAX_EXTENTS:
             raise LayoutError(f"not a valid extent table: {page[2]} entries")
         entries: list[ExtentEntry] = []
         for index in range(page[2]):

@@ -3,11 +3,13 @@
 What only an owner may do with a domain, and, until there is an owner, its sponsor.
 """
 
+from contextlib import suppress
+
 from sscard.cos import access, fcp
 from sscard.cos.authenticate import master_mac, require_master
 from sscard.cos.commands import ANY_LC, CommandTable, Survives
 from sscard.cos.domain import CM, Domain
-from sscard.cos.eeprom import PAGE_SIZE
+from sscard.cos.eeprom import BLANK, PAGE_SIZE, WriteFailure
 from sscard.cos.layout import Block, CardLifeCycle, DomainHeader, DomainState, ExtentEntry
 from sscard.cos.objects import CHAIN_END, DELETED, HEADER_SIZE, FileHeader, Kind, align
 from sscard.cos.refusal import Refusal
@@ -98,8 +100,7 @@ def _check_unique(domain: Domain, here: FileNode, request: fcp.FileRequest) -> N
         request.kind == Kind.KEY and here.key_file is not None
     ):
         raise Refusal(SW.FID_EXISTS, f"FID {request.fid:04X} exists here", _REF)
-    if domain.code == CM and request.kind == Kind.DIRECTORY:
-        assert domain.chip is not None
+    if domain.chip is not None:
         for entry in domain.chip.entries():
             if request.fid == entry.fid or request.domain == entry.domain:
                 raise Refusal(SW.FID_EXISTS, "this environment exists", _REF)
@@ -123,7 +124,8 @@ def _create_ddf(domain: Domain, request: fcp.FileRequest) -> None:
     assert request.domain is not None
     state = domain.chip.card_state()
     new_extent(domain, request.domain, request, DomainState.CREATED)
-    domain.chip.write_card_state(state._replace(domains=state.domains + 1))
+    others = sum(entry.domain != CM for entry in domain.chip.entries())
+    domain.chip.write_card_state(state._replace(domains=others + 1))
 
 
 def new_extent(domain: Domain, code: int, request: fcp.FileRequest, state: DomainState) -> None:
@@ -150,10 +152,11 @@ def new_extent(domain: Domain, code: int, request: fcp.FileRequest, state: Domai
 def append_object(domain: Domain, here: FileNode, request: fcp.FileRequest) -> None:
     """Append an object to the chain: free pages first (T3), then header and terminator."""
     tree = domain.extent.tree
+    _require_chain(tree)
     body = request.fresh_body()
     start = tree.top
     end = align(start + HEADER_SIZE + len(body))
-    if end > tree.limit or tree.broken:
+    if end > tree.limit:
         raise Refusal(SW.NO_SPACE, "the extent is full", "cos 2.4")
     _check_quota(here, end - start)
     suite = here.header.suite if request.kind == Kind.DIRECTORY else 0
@@ -168,6 +171,12 @@ def append_object(domain: Domain, here: FileNode, request: fcp.FileRequest) -> N
         store.write(end, bytes((CHAIN_END,)))
     _expect_secrets(domain, start, header)
     domain.after_commit(domain.reload_tree)
+
+
+def _require_chain(tree: FileTree) -> None:
+    """Refuse with 6581 to change a chain that cannot be followed safely (cos 2.5)."""
+    if tree.broken:
+        raise Refusal(SW.MEMORY_FAILURE, tree.broken, "cos 2.5")
 
 
 def _check_quota(here: FileNode, size: int) -> None:
@@ -257,12 +266,15 @@ def _delete(domain: Domain, data: bytes) -> None:
 
 def _bury(domain: Domain, tree: FileTree, doomed: set[int]) -> None:
     """Mark objects as tombstones and cut off the tail where nothing lives (cos 2.4)."""
+    _require_chain(tree)
     top = max(node.end for node in tree.nodes if node.address not in doomed)
     for address in doomed:
         if address < top:
             domain.store.write(address, bytes((DELETED,)))
     if top < tree.top:
         domain.store.write(top, bytes((CHAIN_END,)))
+    if len(domain.store.pages_pending()) > domain.store.pages_max:
+        raise Refusal(SW.NO_SPACE, "too many pages for one transaction", "cos 1.4, 2.4")
     domain.after_commit(domain.reload_tree)
 
 
@@ -288,7 +300,9 @@ def _erase_mf(domain: Domain, command: Command, here: FileNode) -> None:
     """Drop the environments and the files of the MF; its key EF and the CMK stay."""
     chip = domain.chip
     assert chip is not None
-    if any(state != DomainState.CREATED for _, state in chip.states()):
+    states = dict(chip.states())
+    environments = [entry.domain for entry in chip.entries() if entry.domain != CM]
+    if any(states.get(code) != DomainState.CREATED for code in environments):
         raise Refusal(SW.CONDITIONS, "an environment has an owner", "cos 5.1")
     master_mac(domain, command, require_master(domain))
     keep = here.key_file.end if here.key_file is not None else here.end
@@ -298,10 +312,13 @@ def _erase_mf(domain: Domain, command: Command, here: FileNode) -> None:
 
 
 def _wipe(domain: Domain, top: int) -> None:
-    """Erase the pages wholly above the top: old keys do not linger where nothing reaches."""
-    blank = b"\xff" * PAGE_SIZE
+    """Erase the pages wholly above the top: old keys do not linger where nothing reaches.
+
+    The ERASE stands already, so a worn page here is no refusal.
+    """
     for page in range(-(-(top + 1) // PAGE_SIZE), domain.extent.page_range.stop):
-        domain.store.write_free(page, blank)
+        with suppress(WriteFailure):
+            domain.store.write_free(page, BLANK)
 
 
 # --- life cycle ---------------------------------------------------------------------------

@@ -116,27 +116,11 @@ class FileHeader(NamedTuple):
                 return True
             case Kind.LINEAR_FIXED | Kind.CYCLIC:
                 records = self.record_max * self.record_count
-                return self.capacity == records and self.body_length == records + 2
+                return 0 < records == self.capacity and self.body_length == records + 2
             case Kind.LINEAR_VARIABLE | Kind.LINEAR_TLV:
                 return self.body_length == self.capacity + 2
             case _:
                 return self.body_length == self.capacity
-
-    @property
-    def sound(self) -> bool:
-        """Whether the numbers fit each other: no record, offset or name leaves the body."""
-        body, records = self.body_length, self.record_count * self.record_max
-        match self.kind:
-            case Kind.DIRECTORY:
-                return body >= DIRECTORY_BODY
-            case Kind.TRANSPARENT | Kind.INTERNAL | Kind.KEY:
-                return self.capacity <= body
-            case Kind.LINEAR_FIXED | Kind.CYCLIC:
-                return 0 < records <= body - 2
-            case Kind.LINEAR_VARIABLE | Kind.LINEAR_TLV:
-                return self.capacity <= body - 2
-            case _:
-                return False
 
     def build(self) -> bytes:
         """Return the 48 bytes of the header, CRC included."""

@@ -12,7 +12,7 @@ from sscard.cos.store import Store
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
 
-__all__ = ["Slot", "add", "by_number", "by_tag", "count"]
+__all__ = ["Slot", "add", "by_number", "by_tag"]
 
 _REF = "cos 2.2"
 _VARIABLE = (Kind.LINEAR_VARIABLE, Kind.LINEAR_TLV)
@@ -57,15 +57,6 @@ def by_tag(store: Store, node: FileNode, tag: int) -> Slot | None:
         if slot.length and store.byte(slot.address) == tag:
             return slot
     return None
-
-
-def count(store: Store, node: FileNode) -> int:
-    """Return how many records the file holds."""
-    if node.kind in _VARIABLE:
-        return len(_variable_slots(store, node))
-    body = store.read(node.body, _PREFIX)
-    held = body[0] if node.kind == Kind.LINEAR_FIXED else body[1]
-    return min(held, node.header.record_count)
 
 
 def add(store: Store, node: FileNode, data: bytes) -> None:

@@ -21,6 +21,7 @@ __all__ = ["Protection", "plain_data", "protected_command", "transport_key_of"]
 _REF = "cos 6.1"
 _COMMAND_MAC, _ENCIPHER, _RESPONSE_MAC = 0x80, 0x40, 0x20
 _SECURE_CLA = 0x04
+_LD_MOST = 255
 
 
 class Protection:
@@ -40,6 +41,15 @@ class Protection:
             return self._domain.crypto.line_mac(self._key, self._challenge, protected)
         self._domain.crypto.charge(self._key.algorithm, len(protected))
         return session_form.sm_mac(self._key.algorithm, self._session, protected)
+
+    def encipher(self, answer: bytes) -> bytes:
+        """Return LD || answer || padding under the key; 6700 when LD cannot count it."""
+        if len(answer) > _LD_MOST:
+            raise Refusal(SW.WRONG_LENGTH, "enciphered answers have at most 255 bytes", _REF)
+        if self._session is None:
+            return self._domain.crypto.wrap(self._key, answer)
+        self._domain.crypto.charge(self._key.algorithm, len(answer))
+        return session_form.sm_encrypt(self._key.algorithm, self._session, answer)
 
     def decipher(self, data: bytes) -> bytes:
         """Return the plain data of LD || data || padding; 6A80 when it is not that."""
@@ -70,9 +80,13 @@ def plain_data(domain: Domain, command: Command, sm: int) -> tuple[bytes, Callab
     data = command.data[:-4]
     if sm & _ENCIPHER and data:
         data = protection.decipher(data)
-    if sm & _RESPONSE_MAC:
-        return data, lambda answer: answer + protection.mac(answer)
-    return data, _unprotected
+
+    def protect(answer: bytes) -> bytes:
+        if sm & _ENCIPHER:
+            answer = protection.encipher(answer)
+        return answer + protection.mac(answer) if sm & _RESPONSE_MAC else answer
+
+    return data, protect
 
 
 def transport_key_of(domain: Domain, nibble: int) -> KeyRecord:
@@ -100,8 +114,9 @@ def protected_command(
     """
     if len(command.data) < 4:
         raise Refusal(SW.SM_MISSING, "the data end in no MAC", _REF)
+    block = domain.crypto.block_size(key)
     challenge = domain.take_challenge(_REF)
-    limit = 8 if session else domain.crypto.block_size(key)
+    limit = 8 if session else block
     if len(challenge) > limit or (session and len(challenge) != limit):
         raise Refusal(SW.NO_CHALLENGE, "the challenge has no usable length", _REF)
     domain.require_tries(key, _REF)

@@ -9,7 +9,7 @@ path.
 from collections.abc import Sequence
 from typing import Any
 
-from sscard.cos.eeprom import Eeprom
+from sscard.cos.eeprom import Eeprom, WriteFailure
 from sscard.cos.journal import FirewallViolation, Journal
 from sscard.cos.layout import PAGE_SIZE
 
@@ -113,9 +113,13 @@ class Store:
             return False
         images = {page: bytes(pending[page]) for page in sorted(pending)}
         self._pending = {}
-        return self._journal.commit(
-            self.tag, images, secret=not self.secret_pages.isdisjoint(images)
-        )
+        try:
+            return self._journal.commit(
+                self.tag, images, secret=not self.secret_pages.isdisjoint(images)
+            )
+        except WriteFailure:
+            self.memo = {}  # what was parsed since the writes is not what stands now
+            raise
 
     def discard(self) -> None:
         """Forget the transaction: the command was refused."""
@@ -126,6 +130,11 @@ class Store:
     def pages_pending(self) -> frozenset[int]:
         """The pages the running transaction would write."""
         return frozenset(self._pending)
+
+    @property
+    def pages_max(self) -> int:
+        """The most pages one transaction can write (cos 1.4)."""
+        return self._journal.images_max
 
     def _require(self, address: int, end: int) -> None:
         if not any(

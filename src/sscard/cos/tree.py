@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from sscard.cos.layout import PAGE_SIZE
 from sscard.cos.objects import (
     CHAIN_END,
+    DIRECTORY_BODY,
     HEADER_SIZE,
     LIVE,
     FileHeader,
     Kind,
     align,
 )
+from sscard.spec.codes import KEY_FILE_FID
 
 __all__ = ["FIRST_OBJECT", "FileNode", "FileTree", "mount"]
 
@@ -25,7 +27,6 @@ FIRST_OBJECT = PAGE_SIZE
 
 _DIRECTORY_NAME = 8
 """Offset of the DF name in a directory's body, behind DFSTATE."""
-_DIRECTORY_BODY = 24
 _DEEPEST_DIRECTORY = 1
 """Depth of an ADF: an extent has a root, ADFs in it, and EFs in both (cos 2.2)."""
 
@@ -35,7 +36,8 @@ class FileNode:
 
     `is_directory`: an MF, DDF or ADF. `end` is the address of the next object. `depth` is 0
     for the MF or a DDF, 1 for an object in it, and so on. `damaged`: the header's CRC does not
-    hold, or its lengths contradict each other.
+    hold, or its lengths contradict each other. A damaged EF80 is a key EF whatever its kind
+    says: keys are not handed out as records because one bit has flipped.
     """
 
     __slots__ = (
@@ -59,14 +61,14 @@ class FileNode:
     def __init__(self, address: int, header: FileHeader, name: bytes) -> None:
         self.address = address
         self.header = header
-        self.kind = header.kind
-        self.is_directory = header.kind == Kind.DIRECTORY
+        self.damaged = not (header.intact and header.consistent)
+        self.kind = Kind.KEY if self.damaged and header.fid == KEY_FILE_FID else header.kind
+        self.is_directory = self.kind == Kind.DIRECTORY
         self.fid = header.fid
         self.sfi = header.sfi
         self.body = address + HEADER_SIZE
         self.end = align(self.body + header.body_length)
         self.name = name
-        self.damaged = not (header.intact and header.consistent)
         self.depth = 0
         self.parent: FileNode | None = None
         self.children: list[FileNode] = []
@@ -96,8 +98,9 @@ class FileTree:
     """What one extent holds: the root directory and every object in chain order.
 
     `directories` has them by DF name, in order of creation; `top` is the first free address;
-    `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the walk
-    stopped early, if it did.
+    `secret_pages` the pages that carry a body of kind 0C or 09; `broken` says why the chain
+    can change no more, if so: the walk stopped early, or a damaged header makes the addresses
+    behind it doubtful.
     """
 
     __slots__ = (
@@ -157,6 +160,8 @@ def mount(memory: bytes | bytearray, start: int, pages: int) -> FileTree:
         if end > limit:
             broken = f"the object at {address:04X} reaches beyond the extent"
             break
+        if not header.intact:
+            broken = f"the header at {address:04X} is damaged"
         if header.state == LIVE:
             node = FileNode(address, header, _name(memory, address, header))
             _link(node, by_address)
@@ -175,7 +180,7 @@ def _name(memory: bytes | bytearray, address: int, header: FileHeader) -> bytes:
 
 def _may_hold(node: FileNode) -> bool:
     """Whether a node can be a directory: of that kind, its state and name in its own body."""
-    return node.is_directory and node.header.body_length >= _DIRECTORY_BODY
+    return node.is_directory and node.header.body_length >= DIRECTORY_BODY
 
 
 def _link(node: FileNode, by_address: dict[int, FileNode]) -> None:

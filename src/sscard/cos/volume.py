@@ -30,6 +30,8 @@ from sscard.spec.options import DEFAULTS
 
 __all__ = ["Extent", "Volume", "read_superblock"]
 
+_RING_LEAST = 16
+"""Pages of the smallest ring that holds every transaction the COS makes, 4 images to spare."""
 _NO_ATR = bytes((0x3B, 0x00))
 """What a card answers whose ATR page is damaged: a valid ATR that says nothing."""
 
@@ -122,8 +124,10 @@ def _require_sane(block: Superblock, length: int) -> None:
     fixed = (block.chip_page, block.atr_page, block.card_page, block.extent_page)
     if block.size != length:
         raise ImageError(f"the superblock says {block.size} bytes, the image has {length}")
-    if block.size % PAGE_SIZE or heap > total or ring.stop > block.heap_start or not ring:
+    if block.size % PAGE_SIZE or heap > total or ring.stop > block.heap_start:
         raise ImageError("the superblock's map does not fit the image")
+    if len(ring) < _RING_LEAST:
+        raise ImageError(f"a journal of {len(ring)} pages is too small: {_RING_LEAST} at least")
     if len(set(fixed)) != 4 or any(not 2 <= page < ring.start for page in fixed):
         raise ImageError("the superblock's fixed pages lie outside their place")
 

@@ -32,6 +32,7 @@ class Wiring:
         self._applets = applets
         self._crypto = Crypto(env)
         self._chip = Chip(volume)
+        self._generators: dict[int, Drbg] = {}
         self.domains: dict[int, Domain] = {}
         self._wire()
 
@@ -55,7 +56,9 @@ class Wiring:
                 self._environment(code, extents[code], manager)
         damaged = self._volume.recovery.damaged
         if damaged is not None and damaged & ~BOOTSTRAP in self.domains:
-            self.domains[damaged & ~BOOTSTRAP].damaged = True
+            owner = self.domains[damaged & ~BOOTSTRAP]
+            owner.damaged = True
+            owner.refresh_restriction()
 
     def _card_manager(self, extent: Extent) -> None:
         page = self._volume.superblock.card_page
@@ -98,7 +101,7 @@ class Wiring:
                 code=code,
                 extent=extent,
                 store=Store(volume.eeprom, volume.journal, ranges, tag),
-                rng=Drbg(self._env, volume.chip.serial, code),
+                rng=self._generator(code),
                 crypto=self._crypto,
                 applet=self._applets[code],
                 options=volume.options,
@@ -110,6 +113,14 @@ class Wiring:
             domain.adopt(extent, powers)
         domain.refresh_restriction()
         return domain
+
+    def _generator(self, code: int) -> Drbg:
+        """Return a domain's generator: one an activation, even if ERASE drops the domain."""
+        known = self._generators.get(code)
+        if known is None:
+            serial = self._volume.chip.serial
+            known = self._generators[code] = Drbg(self._env, serial, code)
+        return known
 
     def _card_manager_ranges(self) -> list[range]:
         block = self._volume.superblock

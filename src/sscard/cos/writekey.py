@@ -8,6 +8,7 @@ from sscard.cos import access
 from sscard.cos.authenticate import master_mac, require_master
 from sscard.cos.commands import CommandTable
 from sscard.cos.domain import CM, Domain
+from sscard.cos.keyfile import check_value, value_fits
 from sscard.cos.layout import CardLifeCycle, DomainState, TransportKeyState
 from sscard.cos.objects import KeyRecord, KeyType
 from sscard.cos.refusal import Refusal
@@ -15,7 +16,6 @@ from sscard.cos.tree import FileNode
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
-from sscard.keys.diversify import kcv
 
 __all__ = ["KEY_LENGTHS", "WRITE_KEY", "hand_over", "received"]
 
@@ -33,10 +33,14 @@ _VERSIONED = frozenset(
         KeyType.INTERNAL_AUTH,
     }
 )
-_SUITE_BIT = {Algorithm.TDES: 1, Algorithm.DES: 1, Algorithm.SSF33: 1, Algorithm.SM4: 2}
-KEY_LENGTHS = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SSF33: 16, Algorithm.SM4: 16}
+_SUITE_BIT: dict[int, int] = {
+    Algorithm.TDES: 1,
+    Algorithm.DES: 1,
+    Algorithm.SSF33: 1,
+    Algorithm.SM4: 2,
+}
+KEY_LENGTHS = {algorithm: algorithm.key_length for algorithm in Algorithm}
 _PIN_TYPES = (KeyType.PIN, KeyType.PUK)
-_EIGHT_BYTES = (KeyType.KMC_DATA,)
 
 
 @WRITE_KEY.command(
@@ -62,6 +66,8 @@ def write_key(domain: Domain, command: Command) -> bytes:
     present = _matching(domain, here, key)
     _check_right(domain, holder, present, install=command.p1 == _INSTALL)
     slot = _slot(domain, holder, key, present, install=command.p1 == _INSTALL)
+    if holder.damaged:
+        raise Refusal(SW.MEMORY_FAILURE, "the key EF is damaged", "cos 2.5")
     domain.store.write(slot, key.build())
     domain.after_commit(domain.keys.forget)
     if key.type == KeyType.MASTER:
@@ -110,11 +116,7 @@ def _fresh_record(here: FileNode, header: bytes, value: bytes) -> KeyRecord:
     why = _insane(here, header, value)
     if why:
         raise Refusal(SW.WRONG_DATA, why, _REF)
-    if header[0] in (*_PIN_TYPES, *_EIGHT_BYTES) or header[3] == Algorithm.SSF33:
-        check = b"\xff\xff\xff"
-    else:
-        check = kcv(header[3], value)
-    return KeyRecord.from_header(header, value, check)
+    return KeyRecord.from_header(header, value, check_value(header[0], header[3], value))
 
 
 def _insane(here: FileNode, header: bytes, value: bytes) -> str:
@@ -122,13 +124,10 @@ def _insane(here: FileNode, header: bytes, value: bytes) -> str:
     words = (int.from_bytes(header[6:8], "big"), int.from_bytes(header[8:10], "big"))
     if kind not in KeyType.__members__.values():
         return f"unknown key type {kind:02X}"
-    if kind in _PIN_TYPES:
-        if not 2 <= len(value) <= 8:
-            return "a PIN has 2 to 8 bytes"
-    elif algorithm not in _SUITE_BIT or not here.header.suite & _SUITE_BIT[Algorithm(algorithm)]:
+    if kind not in _PIN_TYPES and not here.header.suite & _SUITE_BIT.get(algorithm, 0):
         return f"algorithm {algorithm:02X} is not in the suite of this directory"
-    elif len(value) != (8 if kind in _EIGHT_BYTES else KEY_LENGTHS[Algorithm(algorithm)]):
-        return f"a key of {len(value)} bytes does not fit its algorithm"
+    if not value_fits(kind, algorithm, len(value)):
+        return f"a value of {len(value)} bytes does not fit its type and algorithm"
     if tries != 0xFF and not 1 <= tries & 0x0F <= tries >> 4:
         return f"try limit {tries:02X} is undefined"
     if grant > 0x0F and grant != 0xFF:

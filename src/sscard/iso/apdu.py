@@ -43,7 +43,7 @@ class Command(NamedTuple):
                     return cls(raw[0], raw[1], raw[2], raw[3], raw[5:-1], raw[-1] or 256)
         elif size == 4:
             return cls(raw[0], raw[1], raw[2], raw[3], b"", None)
-        raise MalformedApdu(f"{size} bytes are not a short command APDU: {raw[:8].hex()}")
+        raise MalformedApdu(f"{size} bytes are not a short command APDU: {raw[:5].hex()}")
 
     def build(self) -> bytes:
         """Return the APDU's bytes; the mirror of `parse`."""

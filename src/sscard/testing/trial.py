@@ -122,11 +122,10 @@ def _record(card: Card, activation: Activation, session: tuple[Step, ...], step:
 
 def _remember(prelude: list[Step], activation: Activation, trial: Trial) -> None:
     """Keep in `prelude` what a new session must repeat to stand where this one stands."""
-    ins = trial.step.apdu[1]
     domain = activation.kernel.current
     if domain is None or not trial.done:
         return
-    session = domain.session
+    ins, session = trial.step.apdu[1], domain.session
     if ins == _SELECT:
         here = session.directory
         if session.file is None and (here is None or here.parent is None):
