@@ -177,7 +177,6 @@ def debit_for_purchase(domain: Domain, command: Command) -> bytes:
     proof = Proof(debit.kind, state.sequence, mac2, tac)
     account = files.read().debited(debit.amount_fen, proof)
     files.write(account)
-    domain.commit()
     files.log(state.sequence, debit, account)
     _charge(domain)
     return tac + mac2
