@@ -380,12 +380,12 @@ def test_a_good_superblock_over_noise_is_a_card(seed):
 # --- what a damaged field may not do, one by one --------------------------------------------------
 
 
-def rebuilt(image, fid, code=SSSE, **changes):
-    """The image with the header of the file `fid` changed, under a good CRC."""
-    start = extents(image)[code].start
-    node = next(n for n in mount(image, start, len(extents(image)[code])).nodes if n.fid == fid)
-    header = node.header._replace(**changes).build()
-    return image[: node.address] + header + image[node.address + HEADER_SIZE :]
+def header_of(fid):
+    """Where the header of a file of the furnished SSSE lies, and what it says."""
+    image = furnished().image
+    pages = extents(image)[SSSE]
+    nodes = mount(image, pages.start, len(pages)).nodes
+    return next((node.address, node.header) for node in nodes if node.fid == fid)
 
 
 HOSTILE_FIELDS = [
@@ -422,11 +422,11 @@ HOSTILE_FIELDS = [
 @pytest.mark.parametrize(("fid", "changes"), HOSTILE_FIELDS)
 @pytest.mark.parametrize("broken_crc", [False, True], ids=["sealed", "flipped"])
 def test_cos_2_5_a_hostile_header_is_contained(fid, changes, broken_crc):
-    image = bytearray(rebuilt(furnished().image, fid, **changes))
+    image = bytearray(furnished().image)
+    address, header = header_of(fid)
+    image[address : address + HEADER_SIZE] = header._replace(**changes).build()
     if broken_crc:
-        start = extents(bytes(image))[SSSE]
-        at = next(n.address for n in mount(image, start.start, len(start)).nodes if n.fid == fid)
-        image[at + 44] ^= 1
+        image[address + 44] ^= 1
     with fuse():
         assert lives(bytes(image), Random(0), "apdu")
 

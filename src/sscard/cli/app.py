@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sscard.cli import apdu, demo_command, image, keys, profiles, run, serve
+from sscard.cli import apdu, demo_command, image, keys, profiles, run, serve, social
 from sscard.cli.exits import exit_code
 from sscard.cli.output import error_line
 from sscard.errors import SscardError
@@ -68,10 +68,13 @@ app.command("serve")(serve.serve)
 app.command("apdu")(apdu.apdu)
 app.command("run")(run.run)
 app.command("explain")(apdu.explain)
+app.command("read")(social.read)
+app.command("update")(social.update)
 app.command("tree")(image.tree)
 app.command("dump")(image.dump)
 app.command("diff")(image.diff)
 app.command("fsck")(image.fsck)
 app.command("clone")(image.clone)
+app.add_typer(social.pin_app, name="pin")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(keys.app, name="keys")

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from sscard.errors import ProfileError, ScriptError, SscardError
 from sscard.perso.script import PersonalisationError
+from sscard.terminal.errors import TerminalError
 
 __all__ = ["ExitCode", "exit_code"]
 
@@ -19,7 +20,7 @@ class ExitCode(IntEnum):
 
 def exit_code(error: SscardError | OSError) -> ExitCode:
     """Return the exit code of an error that ends a command."""
-    if isinstance(error, PersonalisationError):
+    if isinstance(error, PersonalisationError | TerminalError):
         return ExitCode.NO
     if isinstance(error, ProfileError | ScriptError):
         return ExitCode.USAGE

@@ -21,6 +21,7 @@ _TRANSPORT = -1
 """The address of the transport key: it lives in the card-state page, not in a key slot."""
 _LENGTHS: dict[int, int] = {algorithm: algorithm.key_length for algorithm in Algorithm}
 _PIN_TYPES = (KeyType.PIN, KeyType.PUK)
+_NOT_CIPHER_KEYS = (*_PIN_TYPES, KeyType.KMC_DATA)
 _NO_CHECK_VALUE = b"\xff\xff\xff"
 
 
@@ -38,7 +39,7 @@ def check_value(kind: int, algorithm: int, value: bytes) -> bytes:
 
     A PIN's would give the PIN away, KMC data are no key, and nobody can compute SSF33.
     """
-    if kind in (*_PIN_TYPES, KeyType.KMC_DATA) or algorithm == Algorithm.SSF33:
+    if kind in _NOT_CIPHER_KEYS or algorithm == Algorithm.SSF33:
         return _NO_CHECK_VALUE
     return kcv(algorithm, value)
 
@@ -73,9 +74,7 @@ class KeyRing:
                 if raw[0] == LIVE
             )
             known = self._extent.keys[holder.address] = tuple(
-                key
-                for key in slots
-                if key.intact and value_fits(key.type, key.algorithm, len(key.value))
+                key for key in slots if key.intact and _usable(key)
             )
         return known
 
@@ -185,3 +184,8 @@ class KeyRing:
         if self._card_page is None:
             raise AssertionError("only the card manager reaches the card-state page")
         return self._card_page * PAGE_SIZE
+
+
+def _usable(key: KeyRecord) -> bool:
+    """Whether no cipher can choke on the value; in a PSAM the type is the usage of a cipher key."""
+    return key.type in _NOT_CIPHER_KEYS or value_fits(key.type, key.algorithm, len(key.value))

@@ -79,7 +79,7 @@ State = Idle | LoadInitialised | PurchaseInitialised
 
 
 @COMMANDS.command(
-    0x80, 0x50, "INITIALIZE FOR LOAD/PURCHASE", p1=(_LOAD, _PURCHASE), p2=_BY_P2, lc=(11,),
+    0x80, 0x50, "INITIALIZE FOR LOAD / PURCHASE", p1=(_LOAD, _PURCHASE), p2=_BY_P2, lc=(11,),
     ref=_REF,
 )  # fmt: skip
 def initialize(domain: Domain, command: Command) -> bytes:

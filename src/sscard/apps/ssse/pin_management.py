@@ -31,7 +31,7 @@ _LENGTHS = (0x0C, 0x14)
 
 
 @COMMANDS.command(
-    0x84, 0x24, "RELOAD/UNBLOCK PIN", p2=(_UNBLOCK, _RELOAD), lc=(_MAC, *_LENGTHS), ref=_REF
+    0x84, 0x24, "RELOAD PIN / UNBLOCK PIN", p2=(_UNBLOCK, _RELOAD), lc=(_MAC, *_LENGTHS), ref=_REF
 )
 def reload_or_unblock(domain: Domain, command: Command) -> bytes:
     """Give the PIN all its tries again; with P2 = 01 replace it by the enciphered one first.

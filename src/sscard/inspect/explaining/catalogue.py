@@ -35,17 +35,7 @@ _KERNEL = {
     (0x00, 0xC0): Entry("GET RESPONSE", (0, 1, 2), "cos 5.1"),
 }
 _REFERENCE: tuple[tuple[int, int, int, str, str], ...] = (
-    (1, 0x80, 0x5E, "CHANGE PIN", "ssse-lb002 3.7"),
-    (1, 0x84, 0x24, "RELOAD PIN / UNBLOCK PIN", "ssse-lb002 3.7"),
-    (1, 0x84, 0x1E, "APPLICATION BLOCK", "ssse-lb002 4.7"),
-    (1, 0x84, 0x18, "APPLICATION UNBLOCK", "ssse-lb002 4.7"),
-    (1, 0x84, 0x16, "CARD BLOCK", "ssse-lb002 4.7"),
-    (1, 0x80, 0x50, "INITIALIZE FOR LOAD / PURCHASE", "ssse-lb002 3.10"),
-    (1, 0x80, 0x52, "CREDIT FOR LOAD", "ssse-lb002 3.10"),
-    (1, 0x80, 0x54, "DEBIT FOR PURCHASE", "ssse-lb002 3.10"),
     (1, 0x80, 0x58, "UPDATE OVERDRAW LIMIT", "pse-pboc 8"),
-    (1, 0x80, 0x5A, "GET TRANSACTION PROVE", "pse-pboc 8"),
-    (1, 0x80, 0x5C, "GET BALANCE", "pse-pboc 8"),
     (2, 0x00, 0xB2, "READ RECORD", "pse-pboc 2.5"),
     (2, 0x80, 0xA8, "GET PROCESSING OPTIONS", "pse-pboc 2.2"),
     (2, 0x80, 0xAE, "GENERATE AC", "pse-pboc 2.6"),
