@@ -15,7 +15,6 @@ from sscard.cos.layout import (
     ExtentEntry,
     ExtentTable,
     LayoutError,
-    SuperblockFlag,
 )
 from sscard.cos.store import Store
 from sscard.cos.volume import Volume
@@ -31,12 +30,6 @@ class Chip:
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
         self.store: Store | None = None
-        block = volume.superblock
-        self.chip_serial = volume.chip.serial
-        self.cos_id = volume.chip.cos_id
-        self.eeprom_size = block.size
-        self.test_card = bool(block.flags & SuperblockFlag.TEST)
-        self.plain_keys = bool(block.flags & SuperblockFlag.PLAIN_KEYS)
 
     # --- facts --------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ name it cannot touch. All session RAM is one object, so that leaving the domain 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sscard.cos import access
 from sscard.cos.chip import Chip
@@ -37,30 +37,24 @@ _RESTRICTIONS: dict[int, Restriction] = {
 }
 
 
-class CardFacts(Protocol):
-    """What a domain may know of the card as a whole: read-only, card-level by design (cos 3.6)."""
+class CardFacts(NamedTuple):
+    """What a domain may know of the card as a whole: read-only, card-level by design (cos 3.6).
+
+    Values and questions, not the object that answers them: through this no domain reaches
+    another one's memory. `card_lcs()` is the life cycle, derived states included (cos 3.4);
+    `unallocated()` the bytes that belong to no extent; `states()` the (domain, state) of the
+    environments that exist; `name_exists(name)` whether any directory bears this DF name.
+    """
 
     chip_serial: bytes
     cos_id: bytes
     eeprom_size: int
     test_card: bool
     plain_keys: bool
-
-    def card_lcs(self) -> int:
-        """The card's life cycle, derived states included (cos 3.4)."""
-        ...
-
-    def unallocated(self) -> int:
-        """EEPROM bytes that belong to no extent."""
-        ...
-
-    def states(self) -> list[tuple[int, int]]:
-        """(domain, state) of the environments that exist."""
-        ...
-
-    def name_exists(self, name: bytes) -> bool:
-        """Whether any directory of the card bears this DF name."""
-        ...
+    card_lcs: Callable[[], int]
+    unallocated: Callable[[], int]
+    states: Callable[[], list[tuple[int, int]]]
+    name_exists: Callable[[bytes], bool]
 
 
 class Bootstrap(NamedTuple):
@@ -216,7 +210,9 @@ class Domain:
         block: int = self.header.block
         if not block and node is not None and node.parent is not None:
             block = self.store.byte(node.body)
-        return _RESTRICTIONS.get(block)
+        if block == Block.NONE:
+            return None
+        return _RESTRICTIONS.get(block, Restriction.BLOCKED_PERMANENTLY)
 
     def gate(self, row: Row) -> None:
         """Refuse a command that a block or the life cycle forbids (cos 5.3, F10)."""

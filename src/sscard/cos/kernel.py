@@ -87,6 +87,9 @@ class Kernel:
             for listener in self._listeners:
                 listener(Alarm(str(violation)))
             return self._refuse(Refusal(SW.INTERNAL_FAULT, str(violation), "cos 1.4"))
+        except Exception:
+            self._drop(domain)  # a bug escapes; the transaction it had begun does not
+            raise
 
     def _answer_malformed(self, raw: bytes) -> bytes:
         """Answer bytes that are no APDU: 6700; from 4 on they count as a command (README 11)."""

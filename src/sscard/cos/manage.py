@@ -89,8 +89,8 @@ def _check_place(domain: Domain, here: FileNode, request: fcp.FileRequest) -> No
     if request.fid == _MF:
         raise Refusal(SW.FID_EXISTS, "there is one MF", _REF)
     if domain.code == CM:
-        if request.domain is None or request.quota < _QUOTA_LEAST:
-            raise Refusal(SW.WRONG_DATA, "a DDF needs A5/C0 and a quota of at least 2 KiB", _REF)
+        if request.domain is None:
+            raise Refusal(SW.WRONG_DATA, "a DDF needs A5/C0", _REF)
     elif request.domain is not None or here.depth + 1 >= _DEEPEST:
         raise Refusal(SW.WRONG_DATA, "there are three directory levels, and DDFs in the MF", _REF)
 
@@ -122,6 +122,8 @@ def _create_ddf(domain: Domain, request: fcp.FileRequest) -> None:
     """Create an environment: its extent, its header and its DDF, as one transaction (F7)."""
     assert domain.chip is not None
     assert request.domain is not None
+    if request.quota < _QUOTA_LEAST:
+        raise Refusal(SW.NO_SPACE, "a DDF has a quota of at least 2 KiB", _REF)
     state = domain.chip.card_state()
     new_extent(domain, request.domain, request, DomainState.CREATED)
     others = sum(entry.domain != CM for entry in domain.chip.entries())

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from sscard.cos.chip import Chip
 from sscard.cos.crypto import Crypto
-from sscard.cos.domain import Bootstrap, Domain
+from sscard.cos.domain import Bootstrap, CardFacts, Domain
 from sscard.cos.firewall import BOOTSTRAP
-from sscard.cos.layout import CardLifeCycle, DomainState
+from sscard.cos.layout import CardLifeCycle, DomainState, SuperblockFlag
 from sscard.cos.policy import Applet
 from sscard.cos.refusal import Refusal
 from sscard.cos.rng import Drbg
@@ -32,6 +32,7 @@ class Wiring:
         self._applets = applets
         self._crypto = Crypto(env)
         self._chip = Chip(volume)
+        self._facts = _facts(volume, self._chip)
         self._generators: dict[int, Drbg] = {}
         self.domains: dict[int, Domain] = {}
         self._wire()
@@ -105,7 +106,7 @@ class Wiring:
                 crypto=self._crypto,
                 applet=self._applets[code],
                 options=volume.options,
-                facts=self._chip,
+                facts=self._facts,
                 bootstrap=powers,
             )
         else:
@@ -130,3 +131,19 @@ class Wiring:
         ]
         manager = self._volume.extents.get(0)
         return ranges if manager is None else [manager.page_range, *ranges]
+
+
+def _facts(volume: Volume, chip: Chip) -> CardFacts:
+    """Return what every domain may ask about the card."""
+    flags = volume.superblock.flags
+    return CardFacts(
+        chip_serial=volume.chip.serial,
+        cos_id=volume.chip.cos_id,
+        eeprom_size=volume.superblock.size,
+        test_card=bool(flags & SuperblockFlag.TEST),
+        plain_keys=bool(flags & SuperblockFlag.PLAIN_KEYS),
+        card_lcs=chip.card_lcs,
+        unallocated=chip.unallocated,
+        states=chip.states,
+        name_exists=chip.name_exists,
+    )
