@@ -37,6 +37,10 @@ PLANTED = {
     ),
     "Only the PKCS#11 vault imports pkcs11": ("perso/planted.py", "import pkcs11"),
     "Only cli imports typer": ("testing/planted.py", "def late():\n    import typer"),
+    "Terminals and the centre know nothing of how cards are made": (
+        "registry/planted.py",
+        "import sscard.perso",
+    ),
 }
 
 

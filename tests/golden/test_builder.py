@@ -10,7 +10,8 @@ from sscard.cos.volume import read_superblock
 from sscard.errors import ProfileError
 from sscard.inspect import fsck
 from sscard.perso.profile import Profile, names
-from sscard.sample import new_card, sample_card
+from sscard.perso.script import personalise
+from sscard.sample import blank_card, new_card, sample_card
 
 WALK = "f78d6afb6286981dc0378601536d873e48b0e5340f8a1e0534b189742cade1c5"
 
@@ -55,6 +56,46 @@ def test_overrides_reach_both(overrides):
     assert build(profile) == without_ring(new_card(profile).image)
 
 
+@pytest.mark.parametrize("name", ["v1", "v2", "v3"])
+@pytest.mark.parametrize("how", ["mac", "enc_mac"])
+def test_cos_6_1_protected_files_are_filled_with_protected_commands(name, how):
+    """`sm_update`: the STK is loaded first, the records go in with a MAC under it."""
+    protected = {
+        "ssse.ef.EF05": how,
+        "ssse.ef.EF06": how,
+        "ssse.ef.EF07": how,
+        "ssse.df.DF01.ef.EF05": how,
+        "ssse.df.DF02.ef.EF05": how,
+        "ssse.df.DF02.ef.EF07": how,
+        "ssse.df.DF04.ef.EF06": how,
+    }
+    if name != "v1":
+        protected |= {"ssse.ef.EF08": how, "ssse.df.DF05.ef.EF05": how}
+    overrides = {f"{file}.sm_update": word for file, word in protected.items()}
+    overrides["ssse.df.DF02.ef.EF07.rows"] = [["0000001", "20200101", "20211231", "单位"]] * 3
+    profile = Profile.load(name, overrides)
+    card = new_card(profile)
+    assert build(profile) == without_ring(card.image)
+    assert fsck(card.image) == []
+    power = card.power_on()
+    power.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    assert power.transmit(bytes.fromhex("00DC052806050420240116")).hex() == "6982"
+
+
+def test_cos_6_1_protected_records_have_a_mac_each():
+    """In the clear behind a MAC, or enciphered; what goes to other files is as ever."""
+    profile = Profile.load(
+        "v2", {"ssse.ef.EF05.sm_update": "mac", "ssse.ef.EF0D.sm_update": "enc_mac"}
+    )
+    log = personalise(profile, blank_card(profile).power_on().transmit)
+    appended = [apdu for apdu, _ in log if apdu[1] == 0xE2]
+    issuer = [apdu for apdu in appended if apdu[:4].hex() == "04e20028"]
+    person = [apdu for apdu in appended if apdu[:4].hex() == "04e20068"]
+    assert [apdu[5:-4] for apdu in issuer] == list(profile.ssse.files[0].records)
+    assert [apdu[4] for apdu in person] == [0x14, 0x0C, 0x0C, 0x0C]
+    assert [apdu[0] for apdu in appended].count(0x04) == len(issuer) + len(person) == 11
+
+
 def test_a_built_card_answers_like_a_personalised_one():
     select = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
     built = Card.from_image(build(Profile.load("sample"))).power_on()
@@ -73,5 +114,5 @@ def test_readme_6_the_sfi_of_the_dir_is_profile_data():
 
 
 def test_a_profile_too_big_for_the_chip_is_refused():
-    with pytest.raises(ProfileError, match="room|fit"):
+    with pytest.raises(ProfileError, match=r"room|fit"):
         build(Profile.load("v2", {"chip.size": 32 * 1024}))

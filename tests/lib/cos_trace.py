@@ -193,7 +193,7 @@ class Player:
         self.bureau.prove(self._secret(self.masters[code], good))
 
     def _prove_key(self, code: int, kid: int, good: int) -> None:
-        session = kid == 5
+        session = kid in (4, 5)
         key, algorithm = (UK_SM4, 4) if kid == 6 else (UK04, 0)
         self.bureau.prove(self._secret(key, good), kid, session=session, algorithm=algorithm)
 
@@ -268,7 +268,7 @@ def extents(image: bytes) -> dict[int, range]:
     return {entry.domain: entry.page_range for entry in table.entries}
 
 
-# --- strategies -------------------------------------------------------------------------------
+# --- strategies ---------------------------------------------------------------------------------
 
 _mostly = st.sampled_from((1, 1, 1, 0))
 _bit = st.integers(0, 1)
@@ -317,8 +317,9 @@ _social = st.one_of(
         "00B2015C00", "00B2016C00", "00B2017400", "00B2057400", "00B2056800", "00B2018400",
     ),
     _raw(
-        "00D68A0204CAFEBABE", "00D6900004CAFEBABE", "00DC015C06303132333435", "00E2005806303132333435",
-        "00DC017006303132333435", "00E20070050908070605", "00E200680402020102", "00DC036005A1A2A3A4A5",
+        "00D68A0204CAFEBABE", "00D6900004CAFEBABE", "00DC015C06303132333435",
+        "00E2005806303132333435", "00DC017006303132333435", "00E20070050908070605",
+        "00E200680402020102", "00DC036005A1A2A3A4A5",
         "00DC016003B1B2B3",
     ),
     _raw("0020000003" + PIN.hex(), "0020000003654321", "00200000", "0088000010" + "11" * 16),

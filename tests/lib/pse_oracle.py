@@ -74,7 +74,7 @@ def note_failures(terminal: dict[str, Any], card: State) -> None:
         card["dda"] = 1
 
 
-def first(  # noqa: C901 - one script, in the order of the page
+def first(
     tags: dict[str, Any],
     card: State,
     terminal: dict[str, Any],
@@ -163,7 +163,7 @@ def first(  # noqa: C901 - one script, in the order of the page
     return answer, cid, bits.hex(), card, block and answer == "AAC"
 
 
-def second(  # noqa: C901 - as above
+def second(
     tags: dict[str, Any],
     card: State,
     terminal: dict[str, Any],

@@ -87,7 +87,7 @@ def answered(bureau, raw):
     return response
 
 
-# --- commands ---------------------------------------------------------------------------------
+# --- commands -----------------------------------------------------------------------------------
 
 FORMS = [
     *(bytes.fromhex(row.command) for row in WALK),
@@ -265,11 +265,12 @@ PROBES = [bytes.fromhex(text) for text in (
 )]  # fmt: skip
 READS = [bytes.fromhex(text) for text in (
     "00A40004", "00B0000000", "00B00000FF", "00B0001F00", "00B0FFFF00", "00B2010400", "00B2020400",
-    "00B2FF0400", "00B2010000", "00B2050000", "00B2160400", "00D6000004CAFEBABE", "00D6003004CAFEBABE",
+    "00B2FF0400", "00B2010000", "00B2050000", "00B2160400", "00D6000004CAFEBABE",
+    "00D6003004CAFEBABE",
     "00DC01040501020304", "00E200000501020304FF", "00E2000006313233343536", "00E20000040F020102",
     "00DC00030501020304FF", "00DC01040502030405",
 )]  # fmt: skip
-NODES = (0xEF0A, 0xEF0B, 0xEF0C, 0xEF0D, 0xEF0E, 0xEF0F, 0xEF05, 0xEF80, 0xDF05, 0xEF06, 0xEF02, 0xEF03)  # fmt: skip
+NODES = (*range(0xEF0A, 0xEF10), 0xEF05, 0xEF80, 0xDF05, 0xEF06, 0xEF02, 0xEF03)
 
 
 def owner_commands(bureau, key, code):
@@ -377,7 +378,7 @@ def test_a_good_superblock_over_noise_is_a_card(seed):
         assert lives(image + draw.randbytes(81_920 - 128), draw, "apdu")
 
 
-# --- what a damaged field may not do, one by one --------------------------------------------------
+# --- what a damaged field may not do, one by one ------------------------------------------------
 
 
 def header_of(fid):

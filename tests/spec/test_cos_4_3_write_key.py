@@ -37,7 +37,7 @@ def owner():
     return bureau
 
 
-# --- header sane ----------------------------------------------------------------------------------
+# --- header sane --------------------------------------------------------------------------------
 
 SANE = {
     "3DES": (key_header(0x0D, 9), UK04),
@@ -114,7 +114,7 @@ def test_cos_2_2_the_suite_of_a_directory_limits_its_keys(owner, suite, algorith
     assert owner.write_key(EMK_S2, right, UK04) == "9000"
 
 
-# --- LD, padding, length ----------------------------------------------------------------------------
+# --- LD, padding, length ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_cos_4_3_an_adf_with_its_own_master_key_is_its_own_parent(owner):
     assert owner.prove(STK) == "9000"
 
 
-# --- V11 and the forms of EXTERNAL AUTHENTICATE ------------------------------------------------------
+# --- V11 and the forms of EXTERNAL AUTHENTICATE -------------------------------------------------
 
 
 def test_cos_6_3_v11_write_key_under_an_sm4_master_key():

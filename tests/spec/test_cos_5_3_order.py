@@ -66,7 +66,7 @@ def spend(card, key_id, kind=0x0D, code=SSSE, fid=0xEF80, parent=None):
                     card.eeprom.poke(at + 13, b"\x00")
 
 
-# --- SELECT, GET RESPONSE, GET CHALLENGE, GET DATA --------------------------------------------------
+# --- SELECT, GET RESPONSE, GET CHALLENGE, GET DATA ----------------------------------------------
 
 
 @table(("CLA", "6E00"), ("P1P2", "6A86"), ("Lc", "6700"), ("absent", "6A82"))
@@ -85,9 +85,10 @@ def test_get_response(wrong, sw):
     bureau = Bureau(furnished().fork(), link="t0")
     if "nothing" not in wrong:
         bureau.send(SELECT_MF)
-    raw = apdu(0x01 if "channel" in wrong else 0, 0xC0, 1 if "P1P2" in wrong else 0, 0,
-               b"\x01\x02" if "Lc" in wrong else b"", None if "Lc" in wrong else len(MF_FCI.split()))  # fmt: skip
-    assert bureau.sw(raw) == sw
+    cla, p1 = (0x01 if "channel" in wrong else 0), (1 if "P1P2" in wrong else 0)
+    length = len(bytes.fromhex(MF_FCI))
+    tail = {"data": b"\x01\x02"} if "Lc" in wrong else {"le": length}
+    assert bureau.sw(apdu(cla, 0xC0, p1, 0, **tail)) == sw
 
 
 @table(("CLA", "6E00"), ("P1P2", "6A86"), ("Le", "6700"))
@@ -282,7 +283,7 @@ def test_cos_2_4_delete_file(wrong, sw):
     assert bureau.sw(bytes(raw)) == sw
 
 
-# --- WRITE KEY, cos 4.3 ---------------------------------------------------------------------------
+# --- WRITE KEY, cos 4.3 -------------------------------------------------------------------------
 
 WRITE_KEY = (
     ("CLA", "6E00"),
@@ -297,48 +298,47 @@ WRITE_KEY = (
 )
 
 
+def in_df05(bureau, *, proved):
+    """Select DF05 afresh; `proved` also proves its master key."""
+    bureau.select(SSSE)
+    bureau.ok("00A4000002DF05")
+    if proved:
+        assert bureau.prove(AMK) == "9000"
+
+
 def write_key(wrong, *, replace):
     """WRITE KEY in DF05, whose master key is AMK and whose key EF has four slots."""
-    card = furnished().fork()
-    bureau = Bureau(card).select(SSSE)
-    bureau.ok("00A4000002DF05")
-    assert bureau.prove(AMK) == "9000"
+    bureau = Bureau(furnished().fork())
+    in_df05(bureau, proved=True)
     if "space" in wrong:
         for kid in (0x85, 0x86):
             assert bureau.write_key(AMK, key_header(0x0D, kid), STK) == "9000"
-    if "right" in wrong:
-        bureau.select(SSSE)
-        bureau.ok("00A4000002DF05")
+    proved = "right" not in wrong
+    in_df05(bureau, proved=proved)
+    raw = bytearray(key_apdu(bureau, wrong, replace=replace))
+    if "challenge" in wrong:
+        in_df05(bureau, proved=proved)
+    if "parent" in wrong:
+        spend(bureau.card, 0, kind=0, parent=0xDF05)
+    if "CLA" in wrong:
+        raw[0] = 0x00
+    if "P1P2" in wrong:
+        raw[3] = 1
+    if "Lc" in wrong:
+        raw = raw[:4] + bytes((raw[4] - 1,)) + raw[5:-1]
+    return bureau.sw(bytes(raw))
+
+
+def key_apdu(bureau, wrong, *, replace):
+    """Make the command, with what is wrong inside its data."""
     exists = ("absent" not in wrong) if replace else ("exists" in wrong)
     header = key_header(0x0D, 0x83 if exists else 0x87, grant=3)
     if "sane: header" in wrong:
         header = header[:5] + b"\x10" + header[6:]
-    if "parent" in wrong:
-        spend(card, 0, kind=0, parent=0xDF05)
-    value = ADF_KEY[::-1]
     signer = WRONG if "MAC" in wrong else AMK
     if "sane: LD" in wrong:
-        garbage = bytes(32)
-        raw = bureau.protected(f"84D40{int(replace)}00", garbage, signer)
-    elif "MAC" in wrong:
-        raw = bureau.key_command(WRONG, header, value, replace=replace)
-    else:
-        raw = bureau.key_command(AMK, header, value, replace=replace)
-    if "challenge" in wrong:
-        bureau.select(SSSE)
-        bureau.ok("00A4000002DF05")
-        if "right" not in wrong:
-            spent = "parent" in wrong
-            if not spent:
-                assert bureau.prove(AMK) == "9000"
-    changed = bytearray(raw)
-    if "CLA" in wrong:
-        changed[0] = 0x00
-    if "P1P2" in wrong:
-        changed[3] = 1
-    if "Lc" in wrong:
-        changed = changed[:4] + bytes((changed[4] - 1,)) + changed[5:-1]
-    return bureau.sw(bytes(changed))
+        return bureau.protected(f"84D40{int(replace)}00", bytes(32), signer)
+    return bureau.key_command(signer, header, ADF_KEY[::-1], replace=replace)
 
 
 @table(*WRITE_KEY, ("space", "6A84"), ("exists", "6A89"))
@@ -362,7 +362,7 @@ def test_cos_4_3_without_a_key_ef_there_is_nowhere_to_write():
     assert bureau.sw(apdu(0x84, 0xD4, 0, 0, bytes(7))) == "6700", "the length comes first"
 
 
-# --- END PERSONALISATION, TERMINATE, ERASE --------------------------------------------------------
+# --- END PERSONALISATION, TERMINATE, ERASE ------------------------------------------------------
 
 
 @lru_cache(maxsize=2)
@@ -440,7 +440,7 @@ def test_cos_5_1_not_in_the_card_manager(ins):
     assert Bureau(furnished().fork()).act(ins, CMK) == "6985"
 
 
-# --- file access, in the card manager -------------------------------------------------------------
+# --- file access, in the card manager -----------------------------------------------------------
 
 
 @lru_cache(maxsize=1)

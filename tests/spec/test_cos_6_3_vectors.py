@@ -26,16 +26,21 @@ def card(sm_read, sm_write, algorithm=TDES, value=STK, tries=0xFF):
     return bureau
 
 
+PLAIN = "04 D6 85 00 13 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F "
+CIPHER = "04 D6 85 00 14 15 DC CE 6F E3 BE 66 0B 6B C8 CD C2 74 0D C9 15 "
+CIPHER_16 = (
+    "04 D6 85 00 1C 2F F0 63 87 7D 3C 4B 5C 6B C8 CD C2 74 0D C9 15 AB E3 1C 80 7D C5 73 B5 "
+)
+CIPHER_SM4 = "04 D6 85 00 14 6B 82 64 0C 95 B8 EA 1A 8D C0 26 0D 56 7B 6A FA "
 VECTORS = {
-    "V1": (0x82, TDES, STK, R4, "04 D6 85 00 13 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F B4 CB 3E 4D"),
-    "V2": (0x82, TDES, STK, R8, "04 D6 85 00 13 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 99 9C B4 86"),
-    "V3": (0xC2, TDES, STK, R4, "04 D6 85 00 14 15 DC CE 6F E3 BE 66 0B 6B C8 CD C2 74 0D C9 15 E5 08 EC D0"),
-    "V4": (0xC2, TDES, STK, R4, "04 D6 85 00 1C 2F F0 63 87 7D 3C 4B 5C 6B C8 CD C2 74 0D C9 15 AB E3 1C 80"
-                               " 7D C5 73 B5 D5 F4 ED 39"),
-    "V6": (0x82, DES, STK8, R4, "04 D6 85 00 13 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 3F 8E 02 24"),
-    "V7": (0x82, SM4, UK_SM4, R4, "04 D6 85 00 13 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 55 28 8D 59"),
-    "V8": (0xC2, SM4, UK_SM4, R4, "04 D6 85 00 14 6B 82 64 0C 95 B8 EA 1A 8D C0 26 0D 56 7B 6A FA 03 58 B6 94"),
-}  # fmt: skip
+    "V1": (0x82, TDES, STK, R4, PLAIN + "B4 CB 3E 4D"),
+    "V2": (0x82, TDES, STK, R8, PLAIN + "99 9C B4 86"),
+    "V3": (0xC2, TDES, STK, R4, CIPHER + "E5 08 EC D0"),
+    "V4": (0xC2, TDES, STK, R4, CIPHER_16 + "D5 F4 ED 39"),
+    "V6": (0x82, DES, STK8, R4, PLAIN + "3F 8E 02 24"),
+    "V7": (0x82, SM4, UK_SM4, R4, PLAIN + "55 28 8D 59"),
+    "V8": (0xC2, SM4, UK_SM4, R4, CIPHER_SM4 + "03 58 B6 94"),
+}
 
 
 def prepared(name, **changes):
@@ -137,7 +142,7 @@ def test_cos_6_1_where_none_is_offered_a_protected_command_is_6882():
     assert bureau.sw(bureau.protected("04D68500", COUNTING, STK)) == "6882"
 
 
-# --- mac_left ------------------------------------------------------------------------------------
+# --- mac_left -----------------------------------------------------------------------------------
 
 MAC_LEFT = 0x2A00 + 11
 BLOCK = 0x2A00 + 10

@@ -178,6 +178,25 @@ def test_run_without_the_script(tmp_path):
     sscard("run", tmp_path / "nosuch.apdu", code=3)
 
 
+def test_run_a_file_that_is_no_text(tmp_path):
+    path = tmp_path / "binary.apdu"
+    path.write_bytes(b"reset\n\xec\x00")
+    sscard("run", path, code=2)
+    assert sscard.errors == f"sscard: {path}: not UTF-8 text: invalid continuation byte at byte 6\n"
+
+
+def test_run_a_script_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "notepad.apdu"
+    path.write_bytes(b"\xef\xbb\xbfreset\r\n00A40000023F00 -> * 9000\r\n")
+    sscard("run", path)
+
+
+def test_run_breaks_no_line_in_a_pipe(tmp_path):
+    apdu = "80E20000FF" + "AB" * 255
+    output = sscard("run", script(tmp_path, f"card v2\na long one  {apdu}  -> ????\n"))
+    assert any(line.startswith("ok") and apdu[10:] in line for line in output.splitlines())
+
+
 # ---- explain -------------------------------------------------------------------------------------
 
 

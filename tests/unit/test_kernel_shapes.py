@@ -30,7 +30,7 @@ def blocked(link):
     return Bureau(card, link=link)
 
 
-# --- case 4: 61xx and GET RESPONSE ----------------------------------------------------------------
+# --- case 4: 61xx and GET RESPONSE --------------------------------------------------------------
 
 
 def test_cos_1_6_case_4_announces_its_answer(contact):
@@ -136,7 +136,7 @@ def test_cos_2_2_select_of_an_ef_has_nothing_to_fetch(contact):
     assert contact.sw("00A4000402EF0A")[:2] == "61"
 
 
-# --- case 2: 6Cxx -----------------------------------------------------------------------------------
+# --- case 2: 6Cxx -------------------------------------------------------------------------------
 
 
 def test_cos_1_6_case_2_with_another_le(contact, at_once):
@@ -182,7 +182,7 @@ def test_cos_1_6_case_2_in_the_envelope_of_a_mac_is_case_4(contact, at_once):
     assert len(at_once.data(at_once.protected("04B09400", b"", STK, length=8, le=16))) == 20
 
 
-# --- both ---------------------------------------------------------------------------------------------
+# --- both ---------------------------------------------------------------------------------------
 
 
 def unwrapped(bureau, apdu):

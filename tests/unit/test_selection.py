@@ -242,7 +242,7 @@ def test_cos_3_3_f3_an_sfi_never_leaves_the_current_directory():
     assert bureau.sw("00B2012C00") == "6A82"
 
 
-# --- F10: a blocked domain ------------------------------------------------------------------------
+# --- F10: a blocked domain ----------------------------------------------------------------------
 
 
 def blocked(block):

@@ -64,6 +64,7 @@ def options(
 
 app.command("demo")(demo_command.demo)
 app.command("new")(image.new)
+app.command("states")(image.states)
 app.command("serve")(serve.serve)
 app.command("apdu")(apdu.apdu)
 app.command("run")(run.run)

@@ -10,8 +10,8 @@ from rich.table import Table
 
 __all__ = ["error_line", "hex_text", "note", "stdout", "table", "write_json"]
 
-_PIPE_WIDTH = 240
-"""Columns where there is no terminal: wide enough that no line of ours is broken."""
+_PIPE_WIDTH = 4096
+"""Columns where there is no terminal: more than any line of ours has, so none is broken."""
 
 
 def stdout() -> Console:

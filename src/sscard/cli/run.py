@@ -11,6 +11,7 @@ from rich.text import Text
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import stdout, write_json
 from sscard.cli.settings import JsonOption, LinkOption, SetOption, link_of, settings
+from sscard.errors import ScriptError
 
 if TYPE_CHECKING:
     from sscard.testing.runner import Outcome
@@ -52,7 +53,7 @@ def run(
     overrides = settings(set_)
     results: list[tuple[Script, list[Outcome]]] = []
     for path in scripts:
-        script = parse(path.read_text("utf-8"), str(path))
+        script = parse(_text_of(path), str(path))
         with ExitStack() as stack:
             if image is None:
                 own = _begins_with_card(script)
@@ -69,6 +70,14 @@ def run(
         write_json([_to_json(script, outcomes) for script, outcomes in results])
     if failed:
         raise typer.Exit(ExitCode.NO)
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a script file; editors on Windows put a byte order mark before it."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise ScriptError(f"{path}: not UTF-8 text: {wrong.reason} at byte {wrong.start}") from None
 
 
 def _begins_with_card(script: "Script") -> bool:

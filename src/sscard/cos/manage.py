@@ -230,26 +230,23 @@ def _expect_secrets(domain: Domain, start: int, header: FileHeader) -> None:
 @MANAGEMENT.command(0x80, 0xE4, "DELETE FILE", lc=(2,), ref="cos 2.4")
 def delete_file(domain: Domain, command: Command) -> bytes:
     """Delete a child of the current directory, a directory with all it holds (OWNED only)."""
-    _delete(domain, command.data)
+    _delete(domain, _doomed(domain, command.data))
     return b""
 
 
 @MANAGEMENT.command(0x84, 0xE4, "DELETE FILE", lc=(6,), ref="cos 2.4, 6.1")
 def delete_file_protected(domain: Domain, command: Command) -> bytes:
     """Delete with a MAC under the master key."""
-    _require_owned(domain)
+    node = _doomed(domain, command.data[:2])
     master_mac(domain, command, require_master(domain))
-    _delete(domain, command.data[:2])
+    _delete(domain, node)
     return b""
 
 
-def _require_owned(domain: Domain) -> None:
+def _doomed(domain: Domain, data: bytes) -> FileNode:
+    """Return the child to delete; 6985 what is never deleted or not now, 6A82 no such child."""
     if domain.state != DomainState.OWNED:
         raise Refusal(SW.CONDITIONS, "only while the domain is OWNED", "cos 2.4")
-
-
-def _delete(domain: Domain, data: bytes) -> None:
-    _require_owned(domain)
     here = domain.directory
     fid = int.from_bytes(data, "big")
     if fid == here.fid and here.parent is None:
@@ -261,7 +258,11 @@ def _delete(domain: Domain, data: bytes) -> None:
         raise Refusal(SW.FILE_NOT_FOUND, "there is no such file here", "cos 2.4")
     if node.kind == Kind.KEY:
         raise Refusal(SW.CONDITIONS, "a key EF goes with its directory", "cos 2.4")
-    domain.require(here.header.access[_DELETE], "deleting a file here", "cos 2.4")
+    return node
+
+
+def _delete(domain: Domain, node: FileNode) -> None:
+    domain.require(domain.directory.header.access[_DELETE], "deleting a file here", "cos 2.4")
     doomed = {node.address, *(below.address for below in node.descendants())}
     _bury(domain, domain.extent.tree, doomed)
 

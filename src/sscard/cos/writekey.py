@@ -59,6 +59,8 @@ def write_key(domain: Domain, command: Command) -> bytes:
     here = domain.directory
     holder = here.key_file
     if holder is None:
+        if command.cla != 0x80:
+            _parent(domain, command)  # 6700 comes first (cos 5.3)
         raise Refusal(SW.FILE_NOT_FOUND, "the current directory has no key EF", _REF)
     plain = _plain(domain, command) if command.cla == 0x80 else received(domain, command)
     header, value = _split(plain)
@@ -82,11 +84,7 @@ def received(domain: Domain, command: Command) -> bytes:
 
     Order: 6A88 no parent, 6700, 6984, 6983, 6988, then 6A80. Source: cos 4.3.
     """
-    parent = require_master(domain)
-    block = domain.crypto.block_size(parent)
-    length = len(command.data) - 4
-    if length < block or length % block:
-        raise Refusal(SW.WRONG_LENGTH, "the data are not whole blocks and a MAC", _REF)
+    parent = _parent(domain, command)
     master_mac(domain, command, parent)
     try:
         return domain.crypto.unwrap(parent, command.data[:-4])
@@ -94,6 +92,16 @@ def received(domain: Domain, command: Command) -> bytes:
         raise Refusal(
             SW.WRONG_DATA, f"the deciphered data are not LD data: {error}", _REF
         ) from None
+
+
+def _parent(domain: Domain, command: Command) -> KeyRecord:
+    """Return the key above the one written; 6700 unless the data are blocks of its cipher."""
+    parent = require_master(domain)
+    block = domain.crypto.block_size(parent)
+    length = len(command.data) - 4
+    if length < block or length % block:
+        raise Refusal(SW.WRONG_LENGTH, "the data are not whole blocks and a MAC", _REF)
+    return parent
 
 
 def _plain(domain: Domain, command: Command) -> bytes:

@@ -1,6 +1,6 @@
-"""A tiny APDU client: names for commands, the two T=0 forms followed, refusals as errors.
+"""The demo's APDU client: names for commands, a log of what came of them, refusals as errors.
 
-What any terminal needs of a card, and all that the demo's other side uses.
+It stands on the stack of the terminals, which follows the two T=0 forms.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from sscard.errors import SscardError
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.perso.steps import Steps
+from sscard.terminal.stack import layers
 
 __all__ = ["Client", "Exchange", "UnexpectedAnswer"]
 
@@ -45,20 +46,20 @@ class Client:
 
     def __init__(self, transmit: Callable[[bytes], bytes]) -> None:
         self._transmit = transmit
+        self._stack = layers(self)
         self.log: list[Exchange] = []
         self.sent = 0
 
+    def transmit(self, apdu: bytes, /) -> bytes:
+        """Put one APDU on the wire."""
+        self.sent += 1
+        return self._transmit(apdu)
+
     def exchange(self, name: str, command: Command | bytes, *, secret: bool = False) -> Exchange:
         """Send a command and return what came, whatever it was."""
-        apdu = command if isinstance(command, bytes) else command.build()
-        response = self._send(apdu)
-        if response[-2] == 0x6C:
-            response = self._send(apdu[:4] + response[-1:])
-        data = response[:-2]
-        while response[-2] == 0x61:
-            response = self._send(bytes((0x00, 0xC0, 0x00, 0x00, response[-1])))
-            data += response[:-2]
-        done = Exchange(name, apdu, data, SW.of(response), secret)
+        parsed = Command.parse(command) if isinstance(command, bytes) else command
+        reply = self._stack.send(parsed)
+        done = Exchange(name, parsed.build(), reply.data, reply.sw, secret)
         self.log.append(done)
         return done
 
@@ -84,7 +85,3 @@ class Client:
                 step = steps.send(data)
             except StopIteration:
                 return
-
-    def _send(self, apdu: bytes) -> bytes:
-        self.sent += 1
-        return self._transmit(apdu)

@@ -1,0 +1,38 @@
+"""A social security terminal at work, for tests: cards in memory, PSAM or vault beside them."""
+
+from datetime import date, datetime
+from itertools import count
+
+from sscard.card import Card, Link
+from sscard.perso.roots import demo_vault
+from sscard.sample import sample_psam
+from sscard.terminal import Policy, PsamSource, SocialTerminal, VaultSource
+from sscard.transport.memory import MemoryPort, PoweredSlot
+
+TODAY = date(2026, 7, 1)
+AT = datetime(2026, 7, 1, 10, 30)
+REGION = "999901"
+NUMBER = bytes.fromhex("999901000001")
+PIN = "123456"
+
+
+def port(card: Card, link: Link = "apdu") -> MemoryPort:
+    """Return a port to a card."""
+    return MemoryPort(PoweredSlot(card, link=link))
+
+
+def vault(profile: str = "v2") -> VaultSource:
+    """Return a source over a profile's test keys, with transaction numbers from 1."""
+    return VaultSource(demo_vault(profile), terminal=NUMBER, next_number=count(1).__next__)
+
+
+def psam(link: Link = "apdu", card: Card | None = None) -> PsamSource:
+    """Return a source over a PSAM, by default the sample one."""
+    return PsamSource(port(card or sample_psam(), link))
+
+
+def terminal(card: Card, source=None, *, link: Link = "apdu", **settings) -> SocialTerminal:
+    """Return a terminal with the card in it."""
+    settings = {"region": REGION} | settings
+    policy = settings.pop("policy", Policy(TODAY))
+    return SocialTerminal(port(card, link), source or vault(), policy, **settings)
