@@ -96,6 +96,20 @@ def test_cos_6_1_protected_records_have_a_mac_each():
     assert [apdu[0] for apdu in appended].count(0x04) == len(issuer) + len(person) == 11
 
 
+@pytest.mark.parametrize(("how", "most"), [("mac", 251), ("enc_mac", 239)])
+def test_protected_records_leave_room_for_their_mac(how, most):
+    def load(length):
+        file = {"kind": "variable", "sm_update": how, "content": ["A5" * length]}
+        return Profile.load("v2", {"ssse.ef.EF0E": file})
+
+    profile = load(most)
+    assert build(profile) == without_ring(new_card(profile).image)
+    with pytest.raises(
+        ProfileError, match=f"EF0E.sm_update: protected records have at most {most}"
+    ):
+        load(most + 1)
+
+
 def test_a_built_card_answers_like_a_personalised_one():
     select = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
     built = Card.from_image(build(Profile.load("sample"))).power_on()

@@ -24,6 +24,7 @@ from cos_bureau import (
     master_header,
 )
 from cos_walk import EMK_P1, EMK_S2, UK04
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from sscard.card import Card, Snapshot
@@ -33,6 +34,11 @@ from sscard.errors import PowerLoss
 
 WRONG = b"TEST-NOBODYS-KEY"
 NEW_MASTERS = (b"TEST-MASTER-NO-1", b"TEST-MASTER-NO-2")
+
+
+def examples(count: int) -> settings:
+    """Settings for `count` examples by default, in proportion more under the soak profile."""
+    return settings(max_examples=count * settings.default.max_examples // 100)
 
 
 class Step(NamedTuple):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from cos_bureau import PSE, SSSE, furnished, operational
-from cos_trace import Player, Session, Step, traces
+from cos_trace import Player, Session, Step, examples, traces
 from cos_walk import IMAGE_SHA256, walk, without_ring
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sscard.card import Card
@@ -120,7 +120,7 @@ def outcome(player):
     return player.responses(), player.card.image, player.card.env
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(before=traces(), after=traces(), link=st.sampled_from(("apdu", "t0")))
 def test_ni_14_snapshot_restore_and_fork_are_the_same_card(before, after, link):
     """Whichever way one comes back to a state, what follows is the same."""
@@ -143,7 +143,7 @@ def test_ni_14_snapshot_restore_and_fork_are_the_same_card(before, after, link):
     assert follow(player.card) == expected
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(one=traces(), two=traces())
 def test_ni_14_forks_do_not_see_each_other(one, two):
     """Two forks of one card, their sessions interleaved, are as if each were alone."""
@@ -157,7 +157,7 @@ def test_ni_14_forks_do_not_see_each_other(one, two):
     assert origin.image == furnished().image
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(trace=traces())
 def test_listening_changes_nothing(trace):
     silent = Player(operational()).play(trace)
@@ -171,7 +171,7 @@ def test_listening_changes_nothing(trace):
     )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(trace=traces())
 def test_link_styles_end_in_the_same_image(trace):
     """T=0 shapes answers; what the card does is the same (cos 9, 7)."""

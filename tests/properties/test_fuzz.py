@@ -26,9 +26,9 @@ from cos_bureau import (
     operational,
 )
 from cos_damage import DAMAGES, EX
-from cos_trace import WRONG, creatable, extents
+from cos_trace import WRONG, creatable, examples, extents
 from cos_walk import CMK, SELECT_MF, TK, UK04, WALK, walked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sscard.card import Card
@@ -193,7 +193,7 @@ def test_cos_9_short_input_leaves_challenge_and_pending_answer_alone(link):
         assert len(bureau.send("00C0000018")) == 26
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(card=cards, link=links, traffic=commands, seed=st.integers(0, 3))
 def test_random_commands_are_answered(card, link, traffic, seed):
     """A refused one leaves the image as it was, but for counters (cos 1.3 T2)."""
@@ -213,7 +213,7 @@ def test_random_commands_are_answered(card, link, traffic, seed):
                 assert kept(bureau.card.image) == kept(before), raw.hex(" ")
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(raw=st.lists(junk, min_size=1, max_size=60), card=cards, link=links)
 def test_junk_is_answered(raw, card, link):
     bureau = Bureau(CARDS[card]().fork(), link=link)
@@ -326,7 +326,7 @@ def lives(image, draw, link, env=None):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 2**32), card=cards, link=links)
 def test_damaged_images_are_refused_or_live(damage, seed, card, link):
     draw = Random(seed)
@@ -334,7 +334,7 @@ def test_damaged_images_are_refused_or_live(damage, seed, card, link):
         lives(DAMAGES[damage](CARDS[card]().image, draw), draw, link)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 2**32), names=st.lists(st.sampled_from(sorted(DAMAGES)), max_size=3))
 def test_damage_upon_damage(seed, names):
     draw, image = Random(seed), operational().image
@@ -344,7 +344,7 @@ def test_damage_upon_damage(seed, names):
         lives(image, draw, "apdu")
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seed=st.integers(0, 2**32), card=cards)
 def test_worn_silicon_is_6581_and_nothing_worse(seed, card):
     """Pages beyond their endurance: writes fail now and then, on power-on too (cos 1.2)."""
@@ -369,7 +369,7 @@ def test_an_image_of_another_size_is_refused(size):
         Card.from_image(image)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(seed=st.integers(0, 2**32))
 def test_a_good_superblock_over_noise_is_a_card(seed):
     draw = Random(seed)

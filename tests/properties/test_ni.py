@@ -25,9 +25,9 @@ from cos_bureau import (
     master_header,
     operational,
 )
-from cos_trace import Player, Session, extents, traces
+from cos_trace import Player, Session, Step, examples, extents, traces
 from cos_walk import CMK, EMK_P1, EMK_S1, EMK_S2, SELECT_MF, UK04, walked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sscard.card import Card
@@ -87,7 +87,7 @@ def confinement(bureau, raw, send):
     return response
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(card=cards, trace=traces())
 def test_ni_1_storage_confinement(card, trace):
     Player(CARDS[card](), observe=confinement).play(trace)
@@ -132,7 +132,7 @@ def nothing_proved(bureau, raw, send):
     return response
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(card=cards, trace=traces())
 def test_ni_2_nothing_survives_a_selection(card, trace):
     Player(CARDS[card](), observe=nothing_proved).play(trace)
@@ -195,7 +195,7 @@ def unmarked(bureau, raw, send):
     return response
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), code=st.sampled_from((SSSE, PSE)), everything=st.booleans(), card=cards)
 def test_ni_3_no_foreign_byte_in_a_response(data, code, everything, card):
     marked = filled(CARDS[card](), OTHER[code], everything=everything)
@@ -315,7 +315,7 @@ def test_ni_4_an_ins_of_another_domain_is_6d00(code, ins):
 # --- NI-5 ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(card=cards, trace=traces(erasing=False), link=st.sampled_from(("apdu", "t0")))
 def test_ni_5_observational_independence(card, trace, link):
     """Leaving out the other environment's sessions changes no answer and no byte.
@@ -398,7 +398,7 @@ FATES = {
 
 @pytest.mark.parametrize("fate", FATES)
 @ENVIRONMENTS
-@settings(max_examples=12)
+@examples(12)
 @given(data=st.data())
 def test_ni_6_what_happens_to_one_environment_is_not_seen_in_the_other(code, fate, data):
     snapshot = furnished()
@@ -413,11 +413,8 @@ def test_ni_6_what_happens_to_one_environment_is_not_seen_in_the_other(code, fat
     assert touched.extent(code) == untouched.extent(code)
 
 
-@ENVIRONMENTS
-def test_ni_6_application_block_of_the_ssse_and_wrong_macs(code):
-    """Three wrong MACs block the SSSE for good; the PSE does not notice (F10)."""
-    if code == SSSE:
-        pytest.skip("the PSE's own blocking commands are scripts of its page")
+def test_ni_6_wrong_macs_that_block_the_ssse_are_not_seen_in_the_pse():
+    """Three in a row block it for good (cos 6.1)."""
     snapshot = operational()
     bureau = owner_of(snapshot, SSSE)
     for expected in ("6988", "6988", "9303"):
@@ -431,8 +428,6 @@ def test_ni_6_application_block_of_the_ssse_and_wrong_macs(code):
 
 
 def steps_of(*pairs):
-    from cos_trace import Step
-
     return tuple(
         Step("raw", (), f"80CA00{value:02X}00") if what == "get" else Step(what, (value,))
         for what, value in pairs
@@ -471,7 +466,7 @@ def test_ni_7_an_equal_key_gives_no_right_next_door(code):
 # --- NI-8 ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(
     card=cards,
     code=st.sampled_from((SSSE, PSE)),
@@ -654,7 +649,7 @@ def timed(image, env, trace):
 
 @pytest.mark.parametrize("life", STRANGERS[SSSE])
 @ENVIRONMENTS
-@settings(max_examples=10)
+@examples(10)
 @given(data=st.data())
 def test_ni_10_ni_11_sw_and_time_equality(code, life, data):
     """Images that differ in the other environment alone: same answers, same virtual time."""
@@ -667,7 +662,7 @@ def test_ni_10_ni_11_sw_and_time_equality(code, life, data):
     assert here.extent(code) == there.extent(code)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data(), code=st.sampled_from((SSSE, PSE)), seed=st.integers(0, 2**32))
 def test_ni_10_sw_equality_over_random_neighbours(data, code, seed):
     trace = data.draw(traces(code))
@@ -890,7 +885,7 @@ def test_ni_13_a_forged_journal_page_in_a_file_is_never_replayed():
 # --- NI-14 --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(card=cards, before=traces(), after=traces())
 def test_ni_14_a_snapshot_behaves_like_its_card(card, before, after):
     """No hidden state: image and environment, on a fresh object, is all there is."""

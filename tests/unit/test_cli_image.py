@@ -40,6 +40,7 @@ def test_new_with_settings_seed_and_json(tmp_path):
         "file": str(path),
         "profile": "v2",
         "blank": False,
+        "state": None,
         "bytes": 81920,
         "atr": "3B6D00000087CF20018649999900000001",
     }
@@ -81,6 +82,29 @@ def test_new_says_what_is_wrong(tmp_path, words, said):
     sscard("new", tmp_path / "card.img", *words, code=2)
     assert said in sscard.errors
     assert not (tmp_path / "card.img").exists()
+
+
+def test_new_in_a_state(tmp_path):
+    path = tmp_path / "card.img"
+    words = ("--profile", "v2", "--state", "pin-blocked", "--set", "pin.digits=8888")
+    output = sscard("new", path, *words)
+    assert "a card of profile v2, pin-blocked, 80 KiB" in output
+    verify = ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00200000028888")
+    assert "< 6983" in sscard("apdu", path, *verify, code=1)
+    made = json.loads(sscard("new", path, *words, "--force", "--json"))
+    assert made["state"] == "pin-blocked"
+    sscard("new", tmp_path / "b.img", "--state", "nosuch", code=2)
+    assert "there is no state nosuch; there are: pin-blocked" in sscard.errors
+    sscard("new", tmp_path / "b.img", "--state", "expired", "--blank", code=2)
+    assert not (tmp_path / "b.img").exists()
+
+
+def test_states_are_listed():
+    rows = json.loads(sscard("states", "--json"))
+    assert {"name": "missing-photo", "meaning": "there is no photo file EF08"} in rows
+    assert len(rows) == 12
+    listed = sscard("states")
+    assert all(row["name"] in listed for row in rows)
 
 
 # ---- looking -------------------------------------------------------------------------------------

@@ -20,11 +20,13 @@ def written(tmp_path, text, name="mine.toml"):
 def test_every_shipped_profile_loads_and_describes_itself(name):
     profile = Profile.load(name)
     assert profile.describe().startswith(f"{name}: {profile.title}")
-    assert profile.options == ()
+    marked = (("fci_alg_marker", "03"),) if name == "v3" else ()
+    assert profile.options == marked
 
 
 def test_shipped_names():
-    assert {"blank", "pboc", "sample", "v2", "walk"} <= set(names())
+    social = {"v1", "v1-ssf33", "v2", "v2-social-only", "v3"}
+    assert {"blank", "pboc", "sample", "walk", *social} <= set(names())
 
 
 def test_the_sample_is_the_social_card_with_the_bank_data():
@@ -97,6 +99,25 @@ def test_protection_of_updates():
     assert profile.ssse.files[0].sm_update == 0xC2
 
 
+def test_a_new_source_of_a_key_displaces_the_old():
+    """Whatever the profile below gives: value, root with factors, or an issuer's key."""
+    value = "00112233445566778899AABBCCDDEEFF"
+    given = Profile.load("v1", {"ssse.key.UK.value": value}).ssse.key(0x0D, 4)
+    assert given.value.hex().upper() == value
+    rooted = Profile.load("v2", {"ssse.df.DF04.key.DPK.root": value}).ssse.directories[3]
+    assert rooted.key(0x09, 1).value.hex().upper() != value
+    kept = Profile.load("v1", {"ssse.key.UK.root": value}).ssse.key(0x0D, 4)
+    led = Profile.load("v1", {"ssse.key.UK.root": value, "ssse.key.UK.factors": "card"}).ssse
+    assert kept.value == led.key(0x0D, 4).value
+
+
+def test_a_card_without_bank_function():
+    social = Profile.load("v2-social-only")
+    assert social.pse is None
+    assert social.ssse.files[0].records[1].hex() == "020131"
+    assert Profile.load("sample").ssse.files[0].records[1].hex() == "020133"
+
+
 # ---- one's own files ---------------------------------------------------------------------------
 
 
@@ -159,6 +180,8 @@ def test_rows_of_a_cyclic_file(tmp_path):
         ({"ssse.ef.EF05.values.99": "x"}, r"ssse.ef.EF05.values: tag 99: there are 01, 02"),
         ({"ssse.ef.EF06.values.0D": "1990-01"}, r"tag 0D: .*decimal"),
         ({"ssse.ef.EF06.values.0A": "12"}, r"tag 0A: '12' does not fit 1 bytes"),
+        ({"ssse.ef.EF05.sm_update": "mac", "ssse.ef.EF05.sm_key": "03"}, r"needs an STK whose id"),
+        ({"ssse.df.DF05.ef.EF05.sm_read": "mac", "ssse.key.STK.present": False}, r"DF05.*needs an"),
         ({"ssse.ef.EF5.kind": "tlv"}, r"ssse.ef.EF5: the name must be 4 hex digits"),
         ({"ssse.key.UK.id": "4"}, r"ssse.key.UK.id = '4': must be 2 hex digits"),
         ({"ssse.key.UK.tries": "37"}, r"ssse.key.UK.tries = '37': must be FF"),

@@ -4,10 +4,9 @@ The tables below are typed from the reference and share nothing with the profile
 specification modules; only the keys' values are taken from the profile.
 """
 
-import re
-
 import pytest
 from ssse_desk import Desk
+from ssse_matrix import content, enter, key_values, matrix, prove, sufficient
 
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
@@ -64,7 +63,7 @@ DF07 D15600000506 83 84 85 86 87 88
   EF05 tlv 83 86       F0 an 02, F1 an 01, F2 cn 04, F3 an 03, F4 cn 04
   EF06 tlv 84 87       F5 an 03, F6 cn 04, F7 an 46
   EF07 tlv 85 88       F8 cn 04, F9 an 01
-"""  # noqa: E501  (a line of the table is a file)
+"""
 
 # Type, KID and tries of every key, in the order of 4.1: what GET DATA D1 shows of each.
 MASTER_AND = {
@@ -80,78 +79,9 @@ MASTER_AND = {
 }
 FILLED = ("EF05", "EF06", "EF0D")
 """Files of the SSSE that hold the citizen of section 10; all others hold their fill."""
-FILL = {"an": "00", "cn": "FF", "b": "00", "dec": "00"}
-
-
-class File:
-    """One line of the table: `records` are (tag, length, fill) of a TLV file."""
-
-    def __init__(self, place, line):
-        self.place = place
-        self.fid, self.kind, self.read, update, self.text = line.split(None, 4)
-        self.update = None if update == "-" else int(update, 16)
-        self.sfi = int(self.fid[-2:], 16)
-        self.records = list(_records(self.text)) if self.kind == "tlv" else []
-        if self.kind == "cyc":
-            count, length = self.text.split()
-            self.count, self.length = int(count), int(length, 16)
-        elif self.kind == "bin":
-            self.length = int(self.text, 16)
-
-    def may_read(self, proofs):
-        """Whether a set of proofs, KIDs and "PIN", opens the file for reading."""
-        if self.read == "F":
-            return True
-        held = [(o if o == "PIN" else int(o, 16)) in proofs for o in re.split("[|&]", self.read)]
-        return all(held) if "&" in self.read else any(held)
-
-    @property
-    def reading(self):
-        """A READ of the file by SFI that needs nothing but the right."""
-        if self.kind == "bin":
-            return f"00B0{0x80 | self.sfi:02X}0001"
-        return f"00B201{self.sfi << 3 | 4:02X}00"
-
-    @property
-    def writing(self):
-        """An UPDATE of the file by SFI that needs nothing but the right."""
-        if self.kind == "bin":
-            return f"00D6{0x80 | self.sfi:02X}0001A5"
-        if self.kind == "cyc":
-            return f"00DC00{self.sfi << 3 | 3:02X}{self.length:02X}" + "A5" * self.length
-        tag, length, _ = self.records[0]
-        return f"00DC01{self.sfi << 3 | 4:02X}{length + 2:02X}{tag}{length:02X}" + "A5" * length
-
-
-def _records(text):
-    for entry in re.findall(r"[^,{]+(?:\{[^}]*\} \w\w)?", text):
-        constructed = re.fullmatch(r"\s*(\d)x(\w\w) \{(.*)\} (\w\w)", entry)
-        if constructed is None:
-            tag, kind, length = entry.split()
-            yield tag, int(length, 16), FILL[kind] * int(length, 16)
-            continue
-        times, tag, parts, length = constructed.groups()
-        inner = [part.split() for part in parts.split(",")]
-        value = "".join(t + size + FILL[kind] * int(size, 16) for t, kind, size in inner)
-        assert len(value) == 2 * int(length, 16), entry
-        yield from [(tag, int(length, 16), value)] * int(times)
-
-
-def _directories():
-    place = None
-    for line in CARD.strip().splitlines():
-        if not line.startswith(" "):
-            place, aid, *kids = line.split()
-            yield place, aid, [int(kid, 16) for kid in kids], []
-        else:
-            yield place, None, None, [File(place, line)]
-
-
-DIRECTORIES, FILES = {}, []
-for _place, _aid, _kids, _files in _directories():
-    if _kids is not None:
-        DIRECTORIES[_place] = (_aid, _kids)
-    FILES += _files
+MATRIX = matrix(CARD)
+DIRECTORIES, FILES = MATRIX.directories, MATRIX.files
+reachable = MATRIX.reachable
 
 all_files = pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.place}-{f.fid}")
 tlv_files = pytest.mark.parametrize(
@@ -173,55 +103,12 @@ def finished():
 
 @pytest.fixture(scope="module")
 def keys():
-    """Key values by place and KID; 00 is the master key."""
-    ssse = Profile.load("v2").ssse
-    places = {"SSSE": ssse} | {f"{df.fid:04X}": df for df in ssse.directories}
-    return {
-        (place, key.id if key is not directory.master else 0): key.value
-        for place, directory in places.items()
-        for key in (directory.master, *directory.keys)
-        if key.type in (0x00, 0x0D)
-    }
+    return key_values(Profile.load("v2"))
 
 
 @pytest.fixture
 def desk(finished):
     return Desk(finished.fork())
-
-
-def enter(desk, place):
-    return desk.ssse("" if place == "SSSE" else place)
-
-
-def reachable(place):
-    """The KIDs that can be proved in a directory, with the place of their key."""
-    own = [(kid, place) for kid in DIRECTORIES[place][1]]
-    return own if place == "SSSE" else own + [(kid, "SSSE") for kid in DIRECTORIES["SSSE"][1]]
-
-
-def prove(desk, keys, proof, file):
-    """Prove the PIN, or a key as seen from the file's directory."""
-    if proof == "PIN":
-        assert desk.pin() == "9000"
-        return
-    place = file.place if (file.place, proof) in keys else "SSSE"
-    assert desk.prove(proof, keys[place, proof]) == "9000"
-
-
-def content(desk, file):
-    """Everything a file tells whoever may read it."""
-    if file.kind != "bin":
-        count = len(file.records) or file.count
-        return [desk(f"00B2{n:02X}{file.sfi << 3 | 4:02X}00") for n in range(1, count + 1)]
-    desk.ok(f"00A4020002{file.fid}")
-    return [desk(f"00B0{at:04X}00") for at in range(0, file.length, 256)]
-
-
-def sufficient(file):
-    """The proofs that together open a file for reading."""
-    proofs = [] if file.read == "F" else re.split("[|&]", file.read)
-    proofs = proofs if "&" in file.read else proofs[:1]
-    return [p if p == "PIN" else int(p, 16) for p in proofs]
 
 
 # ---- structure -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.cli.exits import ExitCode
-from sscard.cli.output import note, stdout, write_json
+from sscard.cli.output import note, stdout, table, write_json
 from sscard.cli.settings import (
     ImageArgument,
     JsonOption,
@@ -19,7 +19,7 @@ from sscard.cli.settings import (
 if TYPE_CHECKING:
     from sscard.inspect.contents import Contents
 
-__all__ = ["clone", "diff", "dump", "fsck", "new", "tree"]
+__all__ = ["clone", "diff", "dump", "fsck", "new", "states", "tree"]
 
 
 def new(
@@ -28,6 +28,10 @@ def new(
         str, typer.Option("--profile", metavar="NAME", help="A shipped profile, or a TOML file.")
     ] = "sample",
     set_: SetOption = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="NAME", help="A state for testers: sscard states."),
+    ] = None,
     seed: Annotated[
         str, typer.Option("--seed", metavar="HEX", help="Seed of the card's random numbers.")
     ] = b"sscard".hex(),
@@ -39,7 +43,7 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a card from a profile, through its own commands, and save it as FILE and FILE.env.
+    """Make a card, or a PSAM, from a profile, by its own commands; save it as FILE and FILE.env.
 
     The same profile and seed give the same bytes.
     """
@@ -48,12 +52,26 @@ def new(
     from sscard import imagefile
     from sscard.env import Env
     from sscard.perso.profile import Profile
-    from sscard.sample import blank_card, new_card
+    from sscard.perso.psam import PsamProfile
+    from sscard.perso.psam import names as psam_names
+    from sscard.sample import blank_card, new_card, new_psam
+    from sscard.states import card_in_state
 
     refuse_existing(file, force=force)
-    loaded = Profile.load(profile, settings(set_))
+    if blank and state:
+        raise typer.BadParameter("a blank chip has no state", param_hint="--state")
+    values = settings(set_)
+    kind = PsamProfile if profile in psam_names() else Profile
+    loaded = kind.load(profile, values)
     env = Env(secrets.token_bytes(32) if random_seed else hex_bytes(seed, "--seed"))
-    card = blank_card(loaded, env=env) if blank else new_card(loaded, env=env)
+    if state:
+        card = card_in_state(state, profile, values, env=env)
+    elif blank:
+        card = blank_card(loaded, env=env)
+    elif isinstance(loaded, PsamProfile):
+        card = new_psam(loaded, env=env)
+    else:
+        card = new_card(loaded, env=env)
     imagefile.save(file, card.image, card.env)
     if json:
         write_json(
@@ -61,16 +79,26 @@ def new(
                 "file": str(file),
                 "profile": loaded.name,
                 "blank": blank,
+                "state": state,
                 "bytes": len(card.image),
                 "atr": card.atr.hex().upper(),
             }
         )
     else:
-        state = "a blank chip for" if blank else "a card of"
+        what = "a blank chip for" if blank else "a card of"
+        made = f"profile {loaded.name}" + (f", {state}" if state else "")
         size = f"{len(card.image) // 1024} KiB"
-        stdout().print(
-            f"{file}: {state} profile {loaded.name}, {size}, ATR {card.atr.hex().upper()}"
-        )
+        stdout().print(f"{file}: {what} {made}, {size}, ATR {card.atr.hex().upper()}")
+
+
+def states(*, json: JsonOption = False) -> None:
+    """List the states for testers that `sscard new --state` makes."""
+    from sscard.states import STATES
+
+    if json:
+        write_json([{"name": name, "meaning": STATES[name].meaning} for name in STATES])
+        return
+    stdout().print(table(("state", "what it is"), [(s.name, s.meaning) for s in STATES.values()]))
 
 
 def tree(file: ImageArgument, *, json: JsonOption = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sscard.iso.text import bcd, cn, gbk
 from sscard.iso.tlv import encode_simple
+from sscard.keys.block import Algorithm
 from sscard.keys.session import card_id_mac
 from sscard.spec.items import Item
 from sscard.spec.ssse import RID
@@ -14,10 +15,12 @@ __all__ = ["card_identification", "fields_record", "item_value", "tlv_records", 
 def card_identification(region: str, historical: bytes, algorithm: int, irk: bytes) -> bytes:
     """Return 卡识别码: region, RID, the card serial of the ATR, and a MAC under the IRK; 16 bytes.
 
+    Nobody can compute the MAC of an SSF33 key: it is FF FF FF FF, as seen on a card in the wild.
     Source: ssse-lb002 1.2.
     """
     body = bcd(region) + RID + historical[-4:]
-    return body + card_id_mac(algorithm, irk, body)
+    unknown = algorithm == Algorithm.SSF33
+    return body + (b"\xff" * 4 if unknown else card_id_mac(algorithm, irk, body))
 
 
 def unset_value(item: Item) -> bytes:

@@ -7,7 +7,7 @@ read by the personalisation script and by the builder.
 
 from dataclasses import dataclass, field
 
-from sscard.spec.codes import KEY_RECORD_SIZE, KINDS
+from sscard.spec.codes import KEY_RECORD_SIZE, KEY_TYPES, KINDS, SM_ENCIPHER, SM_MAC
 
 __all__ = ["Chip", "Directory", "File", "Key", "TransportKey"]
 
@@ -106,6 +106,11 @@ class File:
         return self.kind in (KINDS["fixed"], KINDS["cyclic"])
 
     @property
+    def protected_update(self) -> bool:
+        """Whether writing to the file wants line protection (cos 2.3, sm byte)."""
+        return bool(self.sm_update & (SM_MAC | SM_ENCIPHER))
+
+    @property
     def body_size(self) -> int:
         """Length of the object's body: record kinds keep two bytes of state (cos 2.5)."""
         return self.capacity + (2 if self.record_max else 0)
@@ -167,6 +172,11 @@ class Directory:
         """Bytes of all descendants: what an ADF's quota limits (cos 2.4)."""
         below = sum(_object_size(DIRECTORY_BODY_SIZE) + d.contents_size for d in self.directories)
         return self.own_size - _object_size(DIRECTORY_BODY_SIZE) + below
+
+    def line_key(self, sm: int) -> Key | None:
+        """The line protection key here whose id ends in the nibble of an sm byte (cos 2.3)."""
+        held = (key for key in self.keys if key.type == KEY_TYPES["stk"])
+        return next((key for key in held if key.id & 0x0F == sm & 0x0F), None)
 
     def key(self, type_: int, id_: int) -> Key | None:
         """The key of a type and id in this directory, the lowest version first; or None."""

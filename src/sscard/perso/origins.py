@@ -48,7 +48,8 @@ def source_of(profile: str) -> KeySource:
 def origins(tree: sources.Tree) -> dict[str, Origin]:
     """Return where the keys of a card profile come from, by label ("UK1@DF01").
 
-    A key the profile gives by its value begins, and ends, at the card. Errors: ProfileError.
+    A key the profile gives by its value begins, and ends, at the card; one of SSF33 leads
+    nowhere and is left out. Errors: ProfileError.
     """
     return dict(_origins(Table(tree)))
 
@@ -63,8 +64,11 @@ def _origins(top: Table) -> Iterator[tuple[str, Origin]]:
         algorithm = place.text("algorithm", ssse.text("algorithm", "3des"))
         for table in place.tables("key").values():
             kind = table.choice("type", KEY_TYPES)
-            if (kind, table.hex_number("id", 2)) == (key.kind, key.kid):
-                yield key.label, _origin(table, algorithm)
+            if (kind, table.hex_number("id", 2)) != (key.kind, key.kid):
+                continue
+            origin = _origin(table, algorithm)
+            if origin.key.algorithm is not Algorithm.SSF33:
+                yield key.label, origin
 
 
 def _origin(table: Table, default: str) -> Origin:

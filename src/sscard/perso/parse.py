@@ -37,7 +37,8 @@ def chip(table: Table) -> Chip:
 
 def transport_key(table: Table) -> TransportKey:
     """Read [transport_key]."""
-    algorithm = table.choice("algorithm", ALGORITHMS)
+    public = {word: code for word, code in ALGORITHMS.items() if word != "ssf33"}
+    algorithm = table.choice("algorithm", public)
     made = TransportKey(algorithm, table.number("tries", 1, 15), table.secret("value", 16))
     table.finish()
     return made
@@ -71,7 +72,29 @@ def directory(
             table.wrong("suite", f"some of {', '.join(suites)}")
         suite |= suites[word]
     place = Place(identity, domain, True, "3des", suite, "", "00")
-    return _directory(table, place, f"{file_id:04X}", file_id, df_name)
+    made = _directory(table, place, f"{file_id:04X}", file_id, df_name)
+    _check_protection(table, made, made)
+    for below in made.directories:
+        _check_protection(table.table("df").table(below.name), made, below)
+    return made
+
+
+def _check_protection(table: Table, environment: Directory, here: Directory) -> None:
+    """Refuse a file whose line protection no key could give: here or in the environment."""
+    for ef in here.files:
+        for word, sm in (("sm_read", ef.sm_read), ("sm_update", ef.sm_update)):
+            if not sm:
+                continue
+            where = f"{table.where('ef')}.{ef.name}.{word}"
+            key = here.line_key(sm) or environment.line_key(sm)
+            if key is None:
+                raise ProfileError(
+                    f"{where} needs an STK whose id ends in {sm & 0x0F:X},"
+                    " in this directory or in its environment"
+                )
+            filled = word == "sm_update" and (ef.records or ef.content)
+            if filled and key.algorithm == ALGORITHMS["ssf33"]:
+                raise ProfileError(f"{where}: nobody can write the file's contents with SSF33")
 
 
 def _directory(

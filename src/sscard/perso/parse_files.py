@@ -13,6 +13,8 @@ from sscard.spec.items import Item, parse_items
 __all__ = ["dgi", "file"]
 
 CARD_IDENTIFICATION = "auto"
+_DATA_MOST = 255
+_MAC_SIZE = 4
 
 
 def file(name: str, table: Table, place: Place, dgis: tuple[tuple[int, bytes], ...]) -> File:
@@ -42,7 +44,20 @@ def file(name: str, table: Table, place: Place, dgis: tuple[tuple[int, bytes], .
         content=_filled(table, content, shape.capacity),
     )
     table.finish()
+    most = _most_protected(made)
+    if max(map(len, made.records), default=0) > most:
+        raise ProfileError(
+            f"{table.where('sm_update')}: protected records have at most {most} bytes"
+        )
     return made
+
+
+def _most_protected(made: File) -> int:
+    """How long a record may be beside its MAC, and enciphered behind its length byte (cos 6.1)."""
+    if not made.sm_update & (SM_MAC | SM_ENCIPHER):
+        return _DATA_MOST
+    room = _DATA_MOST - _MAC_SIZE
+    return room // 16 * 16 - 1 if made.sm_update & SM_ENCIPHER else room
 
 
 class _Shape(NamedTuple):

@@ -20,7 +20,11 @@ from sscard.spec.codes import (
 __all__ = ["master_key", "pin", "plain_key"]
 
 _COUNTED = ("external", "puk", "pin_reload")
-_KEY_LENGTHS = {"3des": 16, "des": 8, "sm4": 16}
+_KEY_LENGTHS = {"3des": 16, "des": 8, "ssf33": 16, "sm4": 16}
+_NOT_DERIVED = {
+    "des": "absent: a single-DES key is given by its value",
+    "ssf33": "absent: nobody can derive a key with SSF33, so it is given by its value",
+}
 
 
 def plain_key(name: str, table: Table, place: Place) -> Key:
@@ -64,7 +68,9 @@ def _finished_key(
     grant: int,
     session: bool,
 ) -> Key:
-    algorithms = {word: word for word in ALGORITHMS}
+    algorithms = {word: word for word in ALGORITHMS if kind != "master" or word != "ssf33"}
+    if place.algorithm not in algorithms and "algorithm" not in table:
+        raise ProfileError(f"{table.where('algorithm')} is missing: a master key is never SSF33")
     algorithm = table.choice("algorithm", algorithms, place.algorithm)
     flags = KEY_FLAG_PROTECTED
     flags |= KEY_FLAG_SESSION if table.flag("session", session) else 0
@@ -111,8 +117,8 @@ def _key_value(table: Table, place: Place, algorithm: str) -> bytes:
     words = table.texts("factors", tuple(factors))
     if not set(words) <= factors.keys():
         table.wrong("factors", f"some of {', '.join(factors)}")
-    if algorithm == "des":
-        table.wrong(source, "absent: a single-DES key is given by its value")
+    if algorithm in _NOT_DERIVED:
+        table.wrong(source, _NOT_DERIVED[algorithm])
     return chain(ALGORITHMS[algorithm], material, [factors[word] for word in words])
 
 

@@ -46,14 +46,20 @@ class Profile:
     pse: Directory | None
 
     @classmethod
-    def load(cls, name: str, overrides: Mapping[str, object] | None = None) -> "Profile":
+    def load(
+        cls, name: str, overrides: Mapping[str, object] | None = None, *, state: str = ""
+    ) -> "Profile":
         """Load a shipped profile by name, or a file by path, with single values replaced.
+
+        `state` names an overlay for testers (`sources.state_names`), laid under the overrides.
 
         `overrides` go by dotted key, `{"record_le": "strict", "pin.tries_left": 2}`; options
         need no table before them. Errors: ProfileError naming the key and what may stand there.
         """
-        tree = sources.with_settings(sources.read(name), overrides or {})
-        return _profile(name, tree)
+        tree = sources.read(name)
+        if state:
+            tree = sources.in_state(tree, state)
+        return _profile(name, sources.with_settings(tree, overrides or {}))
 
     @property
     def card_factor(self) -> bytes:

@@ -194,7 +194,8 @@ def _listed(table: Table) -> Iterator[PsamKey]:
 
 
 def _given(name: str, table: Table, usage: int, number: int) -> PsamKey:
-    algorithm = table.choice("algorithm", ALGORITHMS, "3des")
+    known = {word: code for word, code in ALGORITHMS.items() if code in _ALGORITHM_LENGTHS}
+    algorithm = table.choice("algorithm", known, "3des")
     length = _ALGORITHM_LENGTHS[Algorithm(algorithm)]
     return PsamKey(name, usage, number, algorithm, table.secret("value", length))
 

@@ -39,13 +39,19 @@ def roots(
 ) -> tuple[Root, ...]:
     """Return one party's keys of a profile; those it gives by value have no levels.
 
+    Keys of SSF33 are left out: no vault can work with them.
+
     Errors: ProfileError, also when a key's factors are not the last of province, city, card.
     """
     top = _top(profile, overrides)
     found: list[Root] = []
     for section, place in (("cm", "MF"), ("ssse", "SSSE"), ("pse", "PSE")):
         found += _directory(top.table(section), place, "3des") if section in top else ()
-    return tuple(root for root in found if Party.of(root.name) is party)
+    return tuple(
+        root
+        for root in found
+        if Party.of(root.name) is party and root.algorithm is not Algorithm.SSF33
+    )
 
 
 def card_identity(profile: str, overrides: Mapping[str, object] | None = None) -> CardIdentity:

@@ -111,7 +111,10 @@ def take_over(ddf: Directory) -> Steps:
     yield from authenticate(f"master key of {ddf.name}", master)
     for key in ddf.keys:
         yield from write_key(master, key)
-    yield from _files(ddf)
+    for file in ddf.files:
+        yield from create_file(file)
+    for file in ddf.files:
+        yield from fill_file(file, ddf.line_key(file.sm_update))
     for adf in ddf.directories:
         yield from _application(ddf, adf)
         yield from select_name(ddf.name, ddf.df_name)
@@ -126,7 +129,8 @@ def _application(ddf: Directory, adf: Directory) -> Steps:
     """An ADF: made and filled by the environment's owner, then keyed.
 
     Its own master key, if it has one, goes in after the data: writing it clears the proof of
-    the environment's, and the override on data with it (cos 2.3).
+    the environment's, and the override on data with it (cos 2.3). Data that want line protection
+    need a key first: they go in at the end, the environment's owner having come back.
     """
     owner = ddf.master
     assert owner is not None
@@ -135,7 +139,11 @@ def _application(ddf: Directory, adf: Directory) -> Steps:
         yield from select_name(adf.name, adf.df_name)
     if adf.key_slots:
         yield from create_key_file(adf)
-    yield from _files(adf)
+    for file in adf.files:
+        yield from create_file(file)
+    for file in adf.files:
+        if not file.protected_update:
+            yield from fill_file(file)
     if adf.master is not None:
         yield from write_key(owner, adf.master)
         yield from authenticate(f"master key of {adf.name}", adf.master)
@@ -143,10 +151,11 @@ def _application(ddf: Directory, adf: Directory) -> Steps:
     for key in (*adf.keys, *((adf.pin,) if adf.pin is not None else ())):
         yield from write_key(owner, key)
     yield from store_data(adf.name, adf.dgis)
-
-
-def _files(directory: Directory) -> Steps:
-    for file in directory.files:
-        yield from create_file(file)
-    for file in directory.files:
-        yield from fill_file(file)
+    waiting = [file for file in adf.files if file.protected_update]
+    if waiting:
+        assert ddf.master is not None
+        yield from select_name(ddf.name, ddf.df_name)
+        yield from authenticate(f"master key of {ddf.name}", ddf.master)
+        yield from select_name(adf.name, adf.df_name)
+    for file in waiting:
+        yield from fill_file(file, adf.line_key(file.sm_update) or ddf.line_key(file.sm_update))

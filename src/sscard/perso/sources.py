@@ -12,12 +12,30 @@ from pathlib import Path
 from sscard.errors import ProfileError
 from sscard.spec.options import BY_NAME
 
-__all__ = ["Tree", "names", "psam_names", "read", "with_settings"]
+__all__ = [
+    "Tree",
+    "in_state",
+    "names",
+    "psam_names",
+    "read",
+    "state_names",
+    "state_title",
+    "with_settings",
+]
 
 FORMAT = 1
 _SECTIONS = ("ssse", "pse")
 _PSAM = "psam"
 """How the names of PSAM profiles begin."""
+
+_STATES = "states"
+"""The folder of overlays that give a card of any profile a state for testers."""
+_KEY_VALUES = {
+    "value": ("root", "factors", "mdk"),
+    "root": ("value", "mdk"),
+    "mdk": ("value", "root", "factors"),
+}
+"""The ways to say what a key is (`perso.parse_keys`), with what each makes void."""
 
 Tree = dict[str, object]
 """A table as TOML gives it."""
@@ -39,6 +57,31 @@ def _all_names() -> list[str]:
         for entry in _shipped().iterdir()
         if entry.name.endswith(".toml")
     )
+
+
+def state_names() -> list[str]:
+    """Return the names of the shipped overlays, sorted."""
+    found = (entry.name for entry in (_shipped() / _STATES).iterdir())
+    return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
+
+
+def state_title(state: str) -> str:
+    """Return what an overlay says of itself. Errors: ProfileError."""
+    return str(_overlay(state)["title"])
+
+
+def in_state(tree: Tree, state: str) -> Tree:
+    """Return `tree` with a shipped overlay laid over it. Errors: ProfileError."""
+    over = _overlay(state)
+    if not isinstance(tree.get("ssse"), Mapping):
+        raise ProfileError(f"the state {state} is one of the SSSE, which the profile does not have")
+    return _merged(tree, {key: over[key] for key in over if key not in ("format", "title")})
+
+
+def _overlay(state: str) -> Tree:
+    if state not in state_names():
+        raise ProfileError(f"there is no overlay {state}; there are: {', '.join(state_names())}")
+    return tomllib.loads((_shipped() / _STATES / f"{state}.toml").read_text("utf-8"))
 
 
 def read(name: str) -> Tree:
@@ -143,8 +186,15 @@ def _locate(name: str, beside: Path | None) -> tuple[str, str, Path | None]:
 
 
 def _merged(under: Mapping[str, object], over: Mapping[str, object]) -> Tree:
-    """Lay one tree over another: tables merge, everything else is replaced."""
+    """Lay one tree over another: tables merge, everything else is replaced.
+
+    A key's value comes from one place: a new one displaces the old.
+    """
     result = dict(under)
+    for word in _KEY_VALUES.keys() & over.keys():
+        for other in _KEY_VALUES[word]:
+            if not isinstance(result.get(other), Mapping):
+                result.pop(other, None)
     for key, value in over.items():
         below = result.get(key)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from sscard.iso.apdu import Command
 from sscard.keys.block import engine
 from sscard.keys.line import line_mac, wrap
-from sscard.keys.session import cryptogram, direct_cryptogram
+from sscard.keys.session import cryptogram, direct_cryptogram, session_key, sm_mac
 from sscard.perso.fcp import directory_fcp, file_fcp, key_file_fcp
 from sscard.perso.model import Directory, File, Key, TransportKey
-from sscard.spec.codes import KEY_FLAG_SESSION
+from sscard.spec.codes import KEY_FLAG_SESSION, SM_ENCIPHER
 
 __all__ = [
     "Step",
@@ -26,6 +26,7 @@ __all__ = [
     "create_key_file",
     "end_personalisation",
     "fill_file",
+    "protected",
     "select_file",
     "select_name",
     "store_data",
@@ -35,6 +36,8 @@ __all__ = [
 
 CHUNK = 0x80
 """Bytes per UPDATE BINARY, as issuing scripts do (ssse-lb002 3.6)."""
+_SELECT = 0xA4
+_SECURE_CLA = 0x04
 _SHORT_CHALLENGE = 4
 _LONG_CHALLENGE = 8
 
@@ -83,7 +86,11 @@ def _challenge(length: int) -> Generator[Step, bytes, bytes]:
 
 
 def authenticate(name: str, key: Key | TransportKey) -> Steps:
-    """Prove a master key: GET CHALLENGE, EXTERNAL AUTHENTICATE with P2 = 00. Source: cos 4.7."""
+    """Prove a key: GET CHALLENGE, EXTERNAL AUTHENTICATE; a master key's id is 00.
+
+    Source: cos 4.7; ssse-lb002 3.8.
+    """
+    identifier = key.id if isinstance(key, Key) else 0
     session = isinstance(key, Key) and bool(key.flags & KEY_FLAG_SESSION)
     block = engine(key.algorithm, key.value).block
     challenge = yield from _challenge(_LONG_CHALLENGE if session else block)
@@ -91,7 +98,7 @@ def authenticate(name: str, key: Key | TransportKey) -> Steps:
         data = cryptogram(key.algorithm, key.value, challenge, challenge) + challenge
     else:
         data = direct_cryptogram(key.algorithm, key.value, challenge)
-    yield Step(f"authenticate {name}", Command(0x00, 0x82, 0x00, 0x00, data))
+    yield Step(f"authenticate {name}", Command(0x00, 0x82, 0x00, identifier, data))
 
 
 def create_directory(directory: Directory, *, is_ddf: bool = False) -> Steps:
@@ -124,25 +131,61 @@ def write_key(parent: Key | TransportKey, key: Key, *, replace: bool = False) ->
 
 def end_personalisation(name: str, master: Key) -> Steps:
     """END PERSONALISATION of the current DDF under its master key. Source: cos 5.1."""
+    end = Command(0x84, 0x1C, 0x00, 0x00)
+    yield from protected(f"end personalisation of {name}", master, end)
+
+
+def protected(name: str, key: Key, command: Command, *, session: bool = False) -> Steps:
+    """GET CHALLENGE, then a command with its MAC under `key`.
+
+    `session`: under a session key, as an OPERATIONAL SSSE wants it (ssse-lb002 4.6, flavour A);
+    else under the key itself (cos 6.1).
+    """
     challenge = yield from _challenge(_LONG_CHALLENGE)
-    command = _protected(master, Command(0x84, 0x1C, 0x00, 0x00), challenge)
-    yield Step(f"end personalisation of {name}", command)
+    yield Step(name, _protected(key, command, challenge, session=session))
 
 
-def _protected(key: Key | TransportKey, command: Command, challenge: bytes) -> Command:
+def _protected(
+    key: Key | TransportKey, command: Command, challenge: bytes, *, session: bool = False
+) -> Command:
     """Append the 4-byte MAC of line protection, which Lc counts. Source: cos 6.1."""
     message = command.header + bytes((len(command.data) + 4,)) + command.data
-    mac = line_mac(key.algorithm, key.value, challenge, message)
+    if session:
+        mac = sm_mac(key.algorithm, session_key(key.algorithm, key.value, challenge), message)
+    else:
+        mac = line_mac(key.algorithm, key.value, challenge, message)
     return command._replace(data=command.data + mac)
 
 
-def fill_file(file: File) -> Steps:
-    """Bring a file's records and content into it, under the personalisation override."""
+def fill_file(file: File, stk: Key | None = None) -> Steps:
+    """Bring a file's records and content into it, under the personalisation override.
+
+    The override gives the right, not the form (cos 2.3): a file that wants protection takes
+    its data with a MAC under `stk`, enciphered if it says so, in the form of cos 6.1.
+    """
     if not file.sfi and (file.records or file.content):
         yield from select_file(file)
     for number, record in enumerate(file.records, start=1):
-        yield from append_record(file, record, number)
-    yield from update_binary(file, file.content)
+        yield from _line_protected(file, stk, append_record(file, record, number))
+    yield from _line_protected(file, stk, update_binary(file, file.content))
+
+
+def _line_protected(file: File, stk: Key | None, steps: Steps) -> Steps:
+    """Put the line protection of a file around those of `steps` that write to it."""
+    if not file.protected_update:
+        yield from steps
+        return
+    assert stk is not None  # the profile checks it
+    for step in steps:
+        command = step.command
+        if command.ins == _SELECT:
+            yield step
+            continue
+        challenge = yield from _challenge(_LONG_CHALLENGE)
+        command = command._replace(cla=command.cla | _SECURE_CLA)
+        if file.sm_update & SM_ENCIPHER:
+            command = command._replace(data=wrap(stk.algorithm, stk.value, command.data))
+        yield step._replace(command=_protected(stk, command, challenge))
 
 
 def append_record(file: File, record: bytes, number: int = 0) -> Steps:

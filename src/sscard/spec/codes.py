@@ -70,8 +70,8 @@ KEY_TYPES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Byte 0 of a key header (cos 4.4; 10 and above pse-pboc 9)."""
 
-ALGORITHMS: Final[Mapping[str, int]] = MappingProxyType({"3des": 0, "des": 1, "sm4": 4})
-"""Byte 3 of a key header (cos 4.4)."""
+ALGORITHMS: Final[Mapping[str, int]] = MappingProxyType({"3des": 0, "des": 1, "ssf33": 2, "sm4": 4})
+"""Byte 3 of a key header (cos 4.4; 02 ssse-lb002 4.2, whose cipher is not public)."""
 
 KEY_FLAG_PROTECTED: Final = 0x01
 """b1: the key is only written enciphered and with a MAC."""

@@ -94,6 +94,8 @@ _EF0D = _tlv(
     "EA an 0C, EB cn 03, EC an 01, ED an 01",
 )
 
+_ACCOUNT = Ef(0xEF81, "internal", "医疗账户", "medical account", "N", "N", size=0x1F, sfi=0)
+
 _PIN_88 = "PIN|K88"
 _PIN_84 = "PIN|K84"
 
@@ -229,7 +231,7 @@ _DF04 = (
     ),
     _cyclic(0xEF08, "消费交易明细", "debit log", "PIN", "N", 30, _DEBITS),
     _cyclic(0xEF15, "特殊病种", "special illnesses", _PIN_84, "K86", 8, "b 02, an 01"),
-    Ef(0xEF81, "internal", "医疗账户", "medical account", "N", "N", size=0x1F, sfi=0),
+    _ACCOUNT,
 )
 _DF05 = (
     _tlv(
@@ -438,6 +440,7 @@ V1: Final[tuple[Directory, ...]] = (
                 "90 dec 04, 92 dec 04, 93 dec 04",
             ),
             _cyclic(0xEF08, "消费交易明细", "debit log", "PIN", "N", 10, _DEBITS),
+            _ACCOUNT,
         ),
     ),
 )

@@ -42,7 +42,7 @@ def placed_keys(profile):
             yield from below(directory, place)
 
 
-@pytest.mark.parametrize("name", ["blank", "walk", "v2", "pboc", "sample"])
+@pytest.mark.parametrize("name", ["blank", "walk", "v1", "v2", "v3", "pboc", "sample"])
 def test_vaults_give_every_key_of_the_profiles_card(name):
     vaults = {party: demo_vault(name, party) for party in Party}
     card = card_identity(name)
