@@ -302,6 +302,9 @@ def test_an_error_is_one_line_without_traceback():
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr == "sscard: /nosuch/card.img: there is no such image file\n"
+    done = program("run", "/nosuch/script.apdu")
+    assert done.returncode == 3
+    assert done.stderr == "sscard: /nosuch/script.apdu: no such file or directory\n"
 
 
 def test_exit_codes_of_errors():

@@ -28,8 +28,15 @@ class _Group(TyperGroup):
         except (SscardError, OSError) as error:
             if ctx.params.get("debug"):
                 raise
-            error_line(str(error))
+            error_line(_sentence(error))
             raise typer.Exit(exit_code(error)) from None
+
+
+def _sentence(error: SscardError | OSError) -> str:
+    """Return an error as people read it: of the system's, the file and what is wrong with it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error)
 
 
 app = typer.Typer(
