@@ -62,7 +62,7 @@ soak: $(VENV)/.stamp-test ## every test, the long ones too, with far more random
 	SSCARD_HYPOTHESIS=soak $(PYTEST) -m "" $(PYTEST_ARGS)
 
 bench: $(VENV)/.stamp-base ## measure, against a floor of the same run (ARGS are passed on)
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/run.py --json benchmarks/results/latest.json $(ARGS)
 
 docs: $(VENV)/.stamp-base ## regenerate the generated pages
 	$(BIN)/python docs/generate.py
