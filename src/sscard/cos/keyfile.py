@@ -14,7 +14,7 @@ from sscard.iso.sw import SW
 from sscard.keys import Algorithm
 from sscard.keys.diversify import kcv
 
-__all__ = ["KeyRing", "check_value", "value_fits"]
+__all__ = ["KeyRing", "check_value", "cipher_check_value", "cipher_key_fits", "value_fits"]
 
 _TRIES_OFFSET = 13
 _TRANSPORT = -1
@@ -31,6 +31,11 @@ def value_fits(kind: int, algorithm: int, length: int) -> bool:
         return 2 <= length <= 8
     if kind == KeyType.KMC_DATA:
         return length == 8
+    return cipher_key_fits(algorithm, length)
+
+
+def cipher_key_fits(algorithm: int, length: int) -> bool:
+    """Whether a key of this algorithm has `length` bytes; no key of an unknown one has."""
     return _LENGTHS.get(algorithm) == length
 
 
@@ -39,9 +44,12 @@ def check_value(kind: int, algorithm: int, value: bytes) -> bytes:
 
     A PIN's would give the PIN away, KMC data are no key, and nobody can compute SSF33.
     """
-    if kind in _NOT_CIPHER_KEYS or algorithm == Algorithm.SSF33:
-        return _NO_CHECK_VALUE
-    return kcv(algorithm, value)
+    return _NO_CHECK_VALUE if kind in _NOT_CIPHER_KEYS else cipher_check_value(algorithm, value)
+
+
+def cipher_check_value(algorithm: int, value: bytes) -> bytes:
+    """Return the KCV of a cipher key, FF FF FF for SSF33 (cos 4.6)."""
+    return _NO_CHECK_VALUE if algorithm == Algorithm.SSF33 else kcv(algorithm, value)
 
 
 class KeyRing:

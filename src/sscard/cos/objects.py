@@ -216,7 +216,10 @@ class KeyRecord(NamedTuple):
 
     @classmethod
     def from_header(cls, header: bytes, value: bytes, kcv: bytes) -> "KeyRecord":
-        """Make a fresh record from a 12-byte key header; tries left start at the initial."""
+        """Make a fresh record from a 12-byte key header; tries left start at the initial.
+
+        `kcv` is what the record stores: `sscard.cos.keyfile.check_value` knows it.
+        """
         tries = header[4]
         return cls(
             type=header[0],
@@ -229,7 +232,7 @@ class KeyRecord(NamedTuple):
             change=int.from_bytes(header[8:10], "big"),
             flags=header[10],
             value=value,
-            kcv=_NO_KCV if header[0] in (KeyType.PIN, KeyType.PUK) else kcv,
+            kcv=kcv,
             tries_left=0xFF if tries == 0xFF else tries & 0x0F,
         )
 

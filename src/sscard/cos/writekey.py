@@ -17,7 +17,7 @@ from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
 
-__all__ = ["KEY_LENGTHS", "WRITE_KEY", "hand_over", "received"]
+__all__ = ["WRITE_KEY", "hand_over", "received"]
 
 WRITE_KEY = CommandTable("write key")
 
@@ -39,7 +39,6 @@ _SUITE_BIT: dict[int, int] = {
     Algorithm.SSF33: 1,
     Algorithm.SM4: 2,
 }
-KEY_LENGTHS = {algorithm: algorithm.key_length for algorithm in Algorithm}
 _PIN_TYPES = (KeyType.PIN, KeyType.PUK)
 
 

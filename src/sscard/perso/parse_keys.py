@@ -2,6 +2,7 @@
 
 from sscard.errors import ProfileError
 from sscard.iso.text import bcd
+from sscard.keys import Algorithm
 from sscard.keys.diversify import chain
 from sscard.keys.pboc import pin_block, udk
 from sscard.perso.model import Key
@@ -20,7 +21,6 @@ from sscard.spec.codes import (
 __all__ = ["master_key", "pin", "plain_key"]
 
 _COUNTED = ("external", "puk", "pin_reload")
-_KEY_LENGTHS = {"3des": 16, "des": 8, "ssf33": 16, "sm4": 16}
 _NOT_DERIVED = {
     "des": "absent: a single-DES key is given by its value",
     "ssf33": "absent: nobody can derive a key with SSF33, so it is given by its value",
@@ -106,7 +106,7 @@ def _key_value(table: Table, place: Place, algorithm: str) -> bytes:
         raise ProfileError(f"{table.path}: exactly one of value, root, mdk must be given")
     source = sources[0]
     if source == "value":
-        return table.secret(source, _KEY_LENGTHS[algorithm])
+        return table.secret(source, Algorithm(ALGORITHMS[algorithm]).key_length)
     material = table.secret(source, 16)
     if source == "mdk":
         try:

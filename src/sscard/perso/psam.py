@@ -31,7 +31,7 @@ __all__ = ["PsamKey", "PsamProfile", "names"]
 
 names = sources.psam_names
 _LEVELS = {tier.name.lower(): tier for tier in (Tier.MINISTRY, Tier.PROVINCE, Tier.CITY)}
-_ALGORITHM_LENGTHS = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SM4: 16}
+_ALGORITHMS = (Algorithm.TDES, Algorithm.DES, Algorithm.SM4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +194,9 @@ def _listed(table: Table) -> Iterator[PsamKey]:
 
 
 def _given(name: str, table: Table, usage: int, number: int) -> PsamKey:
-    known = {word: code for word, code in ALGORITHMS.items() if code in _ALGORITHM_LENGTHS}
+    known = {word: code for word, code in ALGORITHMS.items() if code in _ALGORITHMS}
     algorithm = table.choice("algorithm", known, "3des")
-    length = _ALGORITHM_LENGTHS[Algorithm(algorithm)]
+    length = Algorithm(algorithm).key_length
     return PsamKey(name, usage, number, algorithm, table.secret("value", length))
 
 

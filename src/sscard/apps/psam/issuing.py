@@ -16,7 +16,7 @@ from sscard.cos.manage import append_object, new_extent
 from sscard.cos.objects import KEY_RECORD_SIZE, KeyRecord, KeyType, Kind
 from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
-from sscard.cos.writekey import KEY_LENGTHS, hand_over, received
+from sscard.cos.writekey import hand_over, received
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
@@ -264,7 +264,7 @@ def _insane(head: bytes, value: bytes) -> str:
         return f"usage {usage:02X} is not defined"
     if algorithm not in (Algorithm.TDES, Algorithm.DES, Algorithm.SM4):
         return f"algorithm {algorithm:02X} is not offered"
-    if len(value) != KEY_LENGTHS[Algorithm(algorithm)]:
+    if len(value) != Algorithm(algorithm).key_length:
         return f"a key of {len(value)} bytes does not fit its algorithm"
     if algorithm == Algorithm.DES and levels(usage):
         return "a single-DES key cannot be diversified"

@@ -1,12 +1,11 @@
 """The bodies of files: directory states, used counts, record chains, key slots (cos 2.5)."""
 
 from sscard.cos import access
+from sscard.cos.keyfile import check_value, cipher_check_value, cipher_key_fits, value_fits
 from sscard.cos.layout import Block
 from sscard.cos.objects import DELETED, KEY_RECORD_SIZE, LIVE, KeyRecord, KeyType, Kind
 from sscard.inspect.consistency.chain import Node
 from sscard.inspect.finding import Report
-from sscard.keys import Algorithm
-from sscard.keys.diversify import kcv
 from sscard.spec.psam import LEVELS_MAX, Use, levels, use_of
 
 __all__ = ["check_body", "check_keys"]
@@ -18,7 +17,6 @@ _PINS = (KeyType.PIN, KeyType.PUK)
 _VERSIONED = frozenset(
     (KeyType.DLK, KeyType.DPK, KeyType.DTK, KeyType.EXTERNAL_AUTH, KeyType.INTERNAL_AUTH)
 )
-_LENGTHS = {Algorithm.TDES: 16, Algorithm.DES: 8, Algorithm.SSF33: 16, Algorithm.SM4: 16}
 _LEAST: dict[int, int] = {
     Kind.DIRECTORY: 8,
     Kind.LINEAR_FIXED: 2,
@@ -147,10 +145,10 @@ def _value_faults(key: KeyRecord) -> list[str]:
     if key.type in _PINS:
         shape = [] if 2 <= len(key.value) <= 8 else ["a PIN has 2 to 8 bytes"]
         return shape + ([] if key.kcv == _NO_KCV else ["a PIN shows a check value"])
-    if not _fits(key):
+    if not value_fits(key.type, key.algorithm, len(key.value)):
         return ["the length does not fit type and algorithm"]
     faults = []
-    if key.kcv != _expected_kcv(key):
+    if key.kcv != check_value(key.type, key.algorithm, key.value):
         faults.append("the check value is not that of the key")
     if key.type == KeyType.MASTER and (key.id, key.grant) != (0, 15):
         faults.append("a master key has id 00 and grant 0F")
@@ -164,23 +162,11 @@ def _usage_faults(key: KeyRecord) -> list[str]:
     use = use_of(key.type)
     if use is None or levels(key.type) > LEVELS_MAX:
         return [f"unknown usage {key.type:02X}"]
-    if _LENGTHS.get(key.algorithm) != len(key.value):  # type: ignore[call-overload]
+    if not cipher_key_fits(key.algorithm, len(key.value)):
         return ["the length does not fit the algorithm"]
     faults = []
-    if key.kcv != _expected_kcv(key):
+    if key.kcv != cipher_check_value(key.algorithm, key.value):
         faults.append("the check value is not that of the key")
     if (use is Use.MASTER) != (key.grant == 15) or (use is Use.MASTER and key.id):
         faults.append("a master key, and no other, has id 00 and grant 0F")
     return faults
-
-
-def _fits(key: KeyRecord) -> bool:
-    if key.type == KeyType.KMC_DATA:
-        return len(key.value) == 8
-    return _LENGTHS.get(key.algorithm) == len(key.value)  # type: ignore[call-overload,no-any-return]
-
-
-def _expected_kcv(key: KeyRecord) -> bytes:
-    if key.type == KeyType.KMC_DATA or key.algorithm == Algorithm.SSF33:
-        return _NO_KCV
-    return kcv(key.algorithm, key.value)
