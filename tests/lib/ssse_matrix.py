@@ -131,3 +131,28 @@ def sufficient(file):
     proofs = [] if file.read == "F" else re.split("[|&]", file.read)
     proofs = proofs if "&" in file.read else proofs[:1]
     return [p if p == "PIN" else int(p, 16) for p in proofs]
+
+
+def expected_listing(files, place):
+    """What GET DATA D2 says of a directory's files: FID -> kind of cos 2.2 and bytes of data.
+
+    A TLV record counts 3 + len; EF81 is the medical account of DF04.
+    """
+    expected = {}
+    for file in (f for f in files if f.place == place):
+        if file.kind == "tlv":
+            expected[file.fid] = ("05", sum(3 + length for _, length, _ in file.records))
+        elif file.kind == "cyc":
+            expected[file.fid] = ("06", file.count * file.length)
+        else:
+            expected[file.fid] = ("01", file.length)
+    if place == "DF04":
+        expected["EF81"] = ("09", 0x1F)
+    return expected
+
+
+def listing(desk):
+    """What GET DATA D2 says, in the same form; directories and the key file are listed too."""
+    listed = bytes.fromhex(desk.data("80CA00D200"))
+    entries = [listed[at : at + 5] for at in range(0, len(listed), 5)]
+    return {e[:2].hex().upper(): (e[2:3].hex(), int.from_bytes(e[3:], "big")) for e in entries}

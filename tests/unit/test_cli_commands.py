@@ -176,6 +176,7 @@ def test_run_a_script_that_cannot_be_read(tmp_path, text, said):
 
 def test_run_without_the_script(tmp_path):
     sscard("run", tmp_path / "nosuch.apdu", code=3)
+    assert "nosuch.apdu: no such file" in sscard.errors
 
 
 def test_run_a_file_that_is_no_text(tmp_path):

@@ -232,6 +232,7 @@ def test_cos_1_2_a_tear_can_be_disarmed():
     eeprom.arm(Tear(0, Phase.BEFORE))
     eeprom.power_restored()
     eeprom.program_byte(1, 0)
+    assert (eeprom.memory[:3], eeprom.ops) == (b"\0\0\xff", 2)
 
 
 def test_cos_1_2_a_begun_erase_wears_the_page():

@@ -6,7 +6,16 @@ specification modules; only the keys' values are taken from the profile.
 
 import pytest
 from ssse_desk import Desk
-from ssse_matrix import content, enter, key_values, matrix, prove, sufficient
+from ssse_matrix import (
+    content,
+    enter,
+    expected_listing,
+    key_values,
+    listing,
+    matrix,
+    prove,
+    sufficient,
+)
 
 from sscard.keys.hierarchy import CARD_KEYS, Tier
 from sscard.keys.session import cryptogram
@@ -109,23 +118,13 @@ def test_ssse_2_5_files_kinds_and_capacities(desk, keys, place):
     """GET DATA D2: FID, kind of cos 2.2, bytes of data; a TLV record counts 3 + len."""
     enter(desk, place)
     assert desk.prove_master(keys[place, 0]) == "9000"
-    expected = {}
-    for file in (f for f in FILES if f.place == place):
-        if file.kind == "tlv":
-            expected[file.fid] = ("05", sum(3 + length for _, length, _ in file.records))
-        elif file.kind == "cyc":
-            expected[file.fid] = ("06", file.count * file.length)
-        else:
-            expected[file.fid] = ("01", file.length)
-    if place == "DF04":
-        expected["EF81"] = ("09", 0x1F)
-    listed = bytes.fromhex(desk.data("80CA00D200"))
-    entries = [listed[at : at + 5] for at in range(0, len(listed), 5)]
-    found = {e[:2].hex().upper(): (e[2:3].hex(), int.from_bytes(e[3:], "big")) for e in entries}
+    found = listing(desk)
     assert found.pop("EF80")[0] == "0c"
     directories = {fid for fid in found if fid.startswith("DF")}
     assert directories == ({*DIRECTORIES} - {"SSSE"} if place == "SSSE" else set())
-    assert {fid: entry for fid, entry in found.items() if fid not in directories} == expected
+    assert {fid: entry for fid, entry in found.items() if fid not in directories} == (
+        expected_listing(FILES, place)
+    )
 
 
 @all_places

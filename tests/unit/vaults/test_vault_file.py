@@ -39,7 +39,7 @@ def test_a_vault_comes_back_as_it_was(path):
 
 def test_the_passphrase_counts_in_any_normal_form(path):
     FileVault.create(path, "\u00e5 8", Party.SOCIAL, cost=COST)
-    FileVault.open(path, "a\u030a 8")
+    assert FileVault.open(path, "a\u030a 8").party is Party.SOCIAL
 
 
 def test_a_wrong_passphrase_is_a_clear_error(path):
