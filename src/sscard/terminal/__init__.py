@@ -8,10 +8,13 @@ Imports neither the card's code nor the profiles cards are made from.
 from sscard.terminal.checks import Check, CheckResult, Outcome, Policy
 from sscard.terminal.crypto_source import CryptoSource, Flavour, VaultSource
 from sscard.terminal.errors import (
+    AlgorithmNotHeld,
     ApduError,
     Blocked,
     CardRejected,
+    EnvironmentLocked,
     KeyNotHeld,
+    KeyOutOfReach,
     OtherCard,
     RightMissing,
     SettlementFailed,
@@ -27,6 +30,7 @@ from sscard.terminal.stack import Channel, LePolicy, channel
 from sscard.terminal.visit import Dialect
 
 __all__ = [
+    "AlgorithmNotHeld",
     "ApduError",
     "Area",
     "Blocked",
@@ -38,10 +42,12 @@ __all__ = [
     "Contents",
     "CryptoSource",
     "Dialect",
+    "EnvironmentLocked",
     "Flavour",
     "Holder",
     "InitialPin",
     "KeyNotHeld",
+    "KeyOutOfReach",
     "LePolicy",
     "LineProtection",
     "OtherCard",

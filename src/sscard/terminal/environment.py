@@ -14,7 +14,7 @@ from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError
 from sscard.keys.vault import CardIdentity
 from sscard.spec.ssse import SSSE_NAME, V1, V2, V3, Directory
-from sscard.terminal.errors import OtherCard, TerminalError
+from sscard.terminal.errors import EnvironmentLocked, OtherCard, refusal
 from sscard.terminal.records import Field, Value, decode_record
 from sscard.terminal.stack import Channel
 
@@ -128,15 +128,17 @@ def select_ssse(channel: Channel) -> tuple[bytes, SW]:
     """SELECT the SSSE by name; return its FCI and the status word.
 
     Everything proved before is gone. Errors: `OtherCard` when there is none (6A82),
-    `TerminalError` for a card that is blocked as a whole (6A81) or anything else.
+    `EnvironmentLocked` for a card that is blocked as a whole (6A81), `ApduError` for anything
+    else.
     """
-    reply = channel.exchange(Command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME, 256))
+    select = Command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME, 256)
+    reply = channel.exchange(select)
     if reply.sw == SW.FILE_NOT_FOUND:
         raise OtherCard("the card has no social security environment: another card")
     if reply.sw == SW.NOT_SUPPORTED:
-        raise TerminalError("the card's social security environment is locked for good (6A81)")
+        raise EnvironmentLocked("the card's social security environment is locked for good (6A81)")
     if reply.sw != SW.OK and reply.sw not in BLOCKED_WORDS:
-        raise TerminalError(f"SELECT of the social security environment: {reply.sw}")
+        raise refusal(reply.sw, select)
     return reply.data, reply.sw
 
 

@@ -9,10 +9,13 @@ from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 
 __all__ = [
+    "AlgorithmNotHeld",
     "ApduError",
     "Blocked",
     "CardRejected",
+    "EnvironmentLocked",
     "KeyNotHeld",
+    "KeyOutOfReach",
     "OtherCard",
     "RightMissing",
     "SettlementFailed",
@@ -32,6 +35,10 @@ class OtherCard(TerminalError):
     """The card has no social security environment (ssse-lb002 8, step 1)."""
 
 
+class EnvironmentLocked(TerminalError):
+    """The card's social security environment is locked for good: SELECT answers 6A81."""
+
+
 class CardRejected(TerminalError):
     """A validity check of ssse-lb002 8 failed; the message says which."""
 
@@ -42,6 +49,14 @@ class RightMissing(TerminalError):
 
 class KeyNotHeld(TerminalError):
     """Neither the PSAM nor the vault holds the key, or not at a level that reaches this card."""
+
+
+class KeyOutOfReach(KeyNotHeld):
+    """The PSAM holds the key, but at a level of its own place, which is not the card's."""
+
+
+class AlgorithmNotHeld(TerminalError):
+    """The card in the PSAM slot is a PSAM, without an environment of the card's algorithm."""
 
 
 class SettlementFailed(TerminalError):

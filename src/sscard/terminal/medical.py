@@ -5,17 +5,17 @@ and both MACs. Elsewhere the account is not touched: the centre is asked on line
 with the holder's own area. A debit whose answer was lost is asked for again by its number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sscard.errors import TransportError
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys.purse import Transaction
 from sscard.keys.vault import CardIdentity
-from sscard.terminal.crypto_source import LoadRequest, PurchaseRequest
+from sscard.terminal.crypto_source import LoadRequest, Mac1, PurchaseRequest
 from sscard.terminal.errors import ApduError, SettlementFailed
 from sscard.terminal.pin import InitialPin
 from sscard.terminal.records import moment
@@ -24,10 +24,13 @@ from sscard.terminal.visit import Visit
 __all__ = [
     "Area",
     "LoadHost",
+    "Opened",
     "Receipt",
     "Unanswered",
     "balance",
+    "begin",
     "debit",
+    "finish",
     "load",
     "recover",
 ]
@@ -58,7 +61,8 @@ class Receipt:
     """A settlement that came about.
 
     From the account: `sequence` the card's number, `number` the terminal's, `tac` the card's
-    proof for its centre, `balance_fen` what is left. Settled by the centre: its `reference`.
+    proof for its centre, `mac2` that for the terminal, `balance_fen` what is left. Settled by
+    the centre: its `reference`.
     """
 
     amount_fen: int
@@ -69,6 +73,15 @@ class Receipt:
     tac: bytes = b""
     balance_fen: int | None = None
     reference: str = ""
+    mac2: bytes = b""
+
+
+class Opened(NamedTuple):
+    """A purchase that the card has opened: its `request`, the balance before, the moment."""
+
+    request: PurchaseRequest
+    balance_fen: int
+    at: datetime
 
 
 class Unanswered(SettlementFailed):
@@ -106,22 +119,40 @@ def debit(visit: Visit, amount_fen: int, at: datetime, area: Area) -> Receipt:
     visit.require_genuine()
     if visit.initial_pin:
         raise InitialPin("the initial PIN opens no transaction: it has to be changed first")
+    opened = begin(visit, amount_fen, at, visit.source.terminal_number())
+    mac1 = visit.source.purchase(visit.identity, opened.request)
+    receipt = finish(visit, opened, mac1, area)
+    visit.source.settle(receipt.mac2)
+    return receipt
+
+
+def begin(visit: Visit, amount_fen: int, at: datetime, terminal: bytes) -> Opened:
+    """INITIALIZE FOR PURCHASE: what the maker of MAC1 has to know. Errors: `ApduError`."""
     visit.enter(_DIRECTORY)
-    terminal = visit.source.terminal_number()
     account = _ACCOUNTS[visit.dialect.medical_account]
     opening = bytes((_KEY_INDEX,)) + amount_fen.to_bytes(4, "big") + terminal
     answer = visit.channel.send(Command(0x80, 0x50, _PURCHASE, account, opening, 256))
     before, sequence = int.from_bytes(answer[:4], "big"), int.from_bytes(answer[4:6], "big")
     transaction = Transaction(amount_fen, account + 4, terminal, moment(at))
     request = PurchaseRequest(transaction, answer[11:15], sequence, answer[9], answer[10])
-    mac1 = visit.source.purchase(visit.identity, request)
-    data = mac1.number.to_bytes(4, "big") + transaction.moment + mac1.mac
-    receipt = Receipt(amount_fen, at, area, sequence, mac1.number, b"", before - amount_fen)
+    return Opened(request, before, at)
+
+
+def finish(visit: Visit, opened: Opened, mac1: Mac1, area: Area) -> Receipt:
+    """DEBIT FOR PURCHASE with a MAC1; nobody has looked at the receipt's MAC2 yet.
+
+    Errors: `ApduError` (9302 wrong MAC1), `Unanswered`.
+    """
+    request, at = opened.request, opened.at
+    amount_fen = request.transaction.amount_fen
+    data = mac1.number.to_bytes(4, "big") + request.transaction.moment + mac1.mac
+    left_fen = opened.balance_fen - amount_fen
+    receipt = Receipt(amount_fen, at, area, request.sequence, mac1.number, b"", left_fen)
     try:
         answer = visit.channel.send(Command(0x80, 0x54, 0x01, 0x00, data, 256))
     except TransportError as error:
         raise Unanswered(receipt) from error
-    return _settled(visit, receipt, answer[:4], answer[4:8])
+    return replace(receipt, tac=answer[:4], mac2=answer[4:8])
 
 
 def recover(visit: Visit, begun: Receipt) -> Receipt | None:
@@ -140,20 +171,9 @@ def recover(visit: Visit, begun: Receipt) -> Receipt | None:
         if error.sw == SW.MAC_NOT_AVAILABLE:
             return None
         raise
-    return _settled(visit, begun, answer[4:8], answer[:4])
-
-
-def _settled(visit: Visit, begun: Receipt, tac: bytes, mac2: bytes) -> Receipt:
-    visit.source.settle(mac2)
-    return Receipt(
-        begun.amount_fen,
-        begun.at,
-        begun.area,
-        begun.sequence,
-        begun.number,
-        tac,
-        begun.balance_fen,
-    )
+    receipt = replace(begun, tac=answer[4:8], mac2=answer[:4])
+    visit.source.settle(receipt.mac2)
+    return receipt
 
 
 def load(visit: Visit, host: LoadHost, amount_fen: int, at: datetime) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
-from sscard.keys.hierarchy import CardKey, factors
+from sscard.keys.hierarchy import CardKey, Tier, factors
 from sscard.keys.mac import fold4, fold16
 from sscard.keys.padding import pad80, pad80_if_needed, zero_pad
 from sscard.keys.vault import CardIdentity
@@ -24,7 +24,15 @@ from sscard.spec.psam import (
     usage_byte,
 )
 from sscard.terminal.crypto_source import Flavour, Mac1, PurchaseRequest
-from sscard.terminal.errors import ApduError, Blocked, KeyNotHeld, OtherCard, SettlementFailed
+from sscard.terminal.errors import (
+    AlgorithmNotHeld,
+    ApduError,
+    Blocked,
+    KeyNotHeld,
+    KeyOutOfReach,
+    OtherCard,
+    SettlementFailed,
+)
 from sscard.terminal.stack import Channel, Transmitter, channel
 
 __all__ = ["PsamSource"]
@@ -41,15 +49,26 @@ _ALGORITHMS = {"3des": Algorithm.TDES, "sm4": Algorithm.SM4}
 class PsamSource:
     """A PSAM in its slot. `algorithm` is that of its environment: 3DES (sx1) or SM4 (sx3).
 
-    Errors at once: `OtherCard` when the card is no PSAM. `piece` bounds the data of one
-    DES_CRYPT, for PSAMs that take less than the most; it is a multiple of 16.
+    `wanted` is the algorithm of the cards to come; None takes the environment that is there.
+    `place` is the six digits of the city the PSAM was issued for: with it a key below the
+    ministry's tier is not tried on cards it cannot reach. `piece` bounds the data of one
+    DES_CRYPT, for PSAMs that take less than the most; it is a multiple of 16. Errors at once:
+    `OtherCard` when the card is no PSAM, `AlgorithmNotHeld`.
     """
 
-    def __init__(self, port: Transmitter | Channel, *, piece: int = _PIECE) -> None:
+    def __init__(
+        self,
+        port: Transmitter | Channel,
+        *,
+        wanted: Algorithm | None = None,
+        place: str = "",
+        piece: int = _PIECE,
+    ) -> None:
         self._channel = port if isinstance(port, Channel) else channel(port)
         self._piece = piece
+        self.place = place
         self._levels: dict[tuple[int, int], int | None] = {}
-        self.algorithm = self._environment()
+        self.algorithm = self._environment(wanted)
         self._select_application()
         self._terminal: bytes | None = None
 
@@ -103,7 +122,11 @@ class PsamSource:
         return self._terminal
 
     def purchase(self, card: CardIdentity, request: PurchaseRequest) -> Mac1:
-        """See `CryptoSource.purchase`: 80 70. Errors: `KeyNotHeld`, `Blocked`."""
+        """See `CryptoSource.purchase`: 80 70. Errors: `KeyNotHeld`, `Blocked`.
+
+        A PSAM refuses a path of the wrong length (6700) before it spends a number, so the level
+        is found by asking.
+        """
         debit = request.transaction
         fixed = (
             request.random
@@ -114,6 +137,8 @@ class PsamSource:
             + bytes((request.version, request.algorithm))
         )
         for levels in (2, 1, 3, 0):
+            if not self._reaches(levels, card):
+                continue
             command = Command(0x80, 0x70, 0, 0, fixed + _path(card, levels), 256)
             reply = self._channel.exchange(command)
             if reply.sw == SW.OK:
@@ -122,7 +147,8 @@ class PsamSource:
                 raise Blocked(reply.sw, command)
             if reply.sw != SW.WRONG_LENGTH:
                 raise KeyNotHeld(f"purchase key {request.version:02X} of the PSAM: {reply.sw}")
-        raise KeyNotHeld(f"purchase key {request.version:02X} of the PSAM fits no level")
+        missing = KeyOutOfReach if not self._reaches(2, card) else KeyNotHeld
+        raise missing(f"purchase key {request.version:02X} of the PSAM fits no level")
 
     def settle(self, mac2: bytes) -> None:
         """See `CryptoSource.settle`: 80 72."""
@@ -133,12 +159,25 @@ class PsamSource:
 
     # ---- how ----
 
-    def _environment(self) -> Algorithm:
+    def _environment(self, wanted: Algorithm | None) -> Algorithm:
+        found = False
         for name, algorithm in _ALGORITHMS.items():
             select = Command(0x00, 0xA4, 0x04, 0x00, ENVIRONMENT_NAMES[name], 256)
             if self._channel.exchange(select).sw == SW.OK:
-                return algorithm
+                found = True
+                if wanted in (None, algorithm):
+                    return algorithm
+        if found and wanted is not None:
+            raise AlgorithmNotHeld(f"the PSAM has no environment of {wanted.label}")
         raise OtherCard("the card in the PSAM slot has no environment of a PSAM")
+
+    def _reaches(self, levels: int, card: CardIdentity) -> bool:
+        """Whether a key `levels` diversifications above cards is above this one, too."""
+        if not self.place or levels == LEVELS_MAX:
+            return True
+        if levels == int(Tier.PROVINCE):
+            return card.region[:2] == self.place[:2]
+        return levels == int(Tier.CITY) and card.region == self.place
 
     def _select_application(self) -> None:
         select = Command(0x00, 0xA4, 0x04, 0x00, APPLICATION_NAME, 256)
@@ -159,13 +198,15 @@ class PsamSource:
     def _init(
         self, instruction: tuple[int, int], key: CardKey, card: CardIdentity, last: bytes
     ) -> None:
-        """Make a temporary key. Errors: `KeyNotHeld`."""
+        """Make a temporary key. Errors: `KeyNotHeld`, `KeyOutOfReach`."""
         for usage, number in self._names_of(key):
             levels = usage >> 5
             command = Command(*instruction, usage, number, _path(card, levels) + last)
             sw = self._channel.exchange(command).sw
             if sw == SW.OK:
                 self._levels[usage & _TYPE, number] = levels
+                if not self._reaches(levels, card):
+                    raise KeyOutOfReach(f"the PSAM holds {key.label} for {self.place} alone")
                 return
             if sw != SW.DATA_NOT_FOUND:
                 raise ApduError(sw, command)

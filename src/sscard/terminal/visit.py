@@ -22,7 +22,7 @@ from sscard.terminal.environment import BLOCKED_WORDS, Environment, select_ssse
 from sscard.terminal.errors import ApduError, KeyNotHeld, RightMissing, TerminalError
 from sscard.terminal.rights import Proofs, alternatives
 from sscard.terminal.secure import SecureMessaging
-from sscard.terminal.stack import Channel
+from sscard.terminal.stack import Channel, Reply
 
 __all__ = ["Dialect", "Visit", "directory_name"]
 
@@ -108,17 +108,24 @@ class Visit:
         The factor is the card's own challenge, the data are the terminal's.
         """
         factor, data = self.channel.challenge(), self.random(8)
+        answer = self.answer_of_card(factor, data)
+        if answer.sw != SW.OK:
+            return False
+        expected = self.source.cryptogram(named_key("IRK@SSSE"), self.identity, factor, data)
+        return self.accept_proof(Proof(factor, data, answer.data), expected)
+
+    def answer_of_card(self, factor: bytes, data: bytes) -> Reply:
+        """INTERNAL AUTHENTICATE: return what the card answers, whatever the status word."""
         command = Command(0x00, 0x88, 0x00, 0x00, factor + data, 256)
         reply = self.channel.exchange(command)
         self.words.append(("internal authentication", reply.sw))
         self.proof = None
-        if reply.sw != SW.OK:
-            return False
-        expected = self.source.cryptogram(named_key("IRK@SSSE"), self.identity, factor, data)
-        if not equal(expected, reply.data):
-            return False
-        self.proof = Proof(factor, data, reply.data)
-        return True
+        return reply
+
+    def accept_proof(self, proof: Proof, expected: bytes) -> bool:
+        """Compare the card's cryptogram with the `expected` one; return whether it is genuine."""
+        self.proof = proof if equal(expected, proof.cryptogram) else None
+        return self.proof is not None
 
     def authenticate(self, kid: int) -> None:
         """Prove a key to the card by EXTERNAL AUTHENTICATE, unless it is proved (ssse-lb002 5.3).
@@ -129,7 +136,14 @@ class Visit:
             return
         key = card_key(kid, self.here)
         challenge, data = self.channel.challenge(), self.random(8)
-        proof = self.source.cryptogram(key, self.identity, challenge, data) + data
+        self.prove(kid, self.source.cryptogram(key, self.identity, challenge, data), data)
+
+    def prove(self, kid: int, cryptogram: bytes, data: bytes) -> None:
+        """EXTERNAL AUTHENTICATE with a cryptogram that somebody made. Errors: as `authenticate`.
+
+        Shapes: 8 bytes and 8 bytes.
+        """
+        proof = cryptogram + data
         if self.dialect.key_version is not None:
             proof += bytes((self.dialect.key_version,))
         try:

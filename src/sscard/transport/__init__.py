@@ -7,18 +7,28 @@ is made of.
 """
 
 from sscard.transport.memory import MemoryPort, PoweredSlot
-from sscard.transport.port import CardPort, Link, Port
+from sscard.transport.port import (
+    CardAbsent,
+    CardPort,
+    CardUnpowered,
+    Link,
+    Port,
+    ReaderAbsent,
+)
 from sscard.transport.serve import CardSlot, serve_cards
 from sscard.transport.vpcd import Framer, VpcdClient, frame
 
 __all__ = [
+    "CardAbsent",
     "CardPort",
     "CardSlot",
+    "CardUnpowered",
     "Framer",
     "Link",
     "MemoryPort",
     "Port",
     "PoweredSlot",
+    "ReaderAbsent",
     "VpcdClient",
     "frame",
     "serve_cards",

@@ -16,6 +16,7 @@ from smartcard.scard import SCARD_RESET_CARD
 from smartcard.System import readers
 
 from sscard.errors import TransportError
+from sscard.transport.port import CardAbsent, CardUnpowered, ReaderAbsent
 
 __all__ = ["PcscPort", "reader_names"]
 
@@ -24,15 +25,16 @@ _SHORTEST = 4
 
 
 def reader_names() -> tuple[str, ...]:
-    """Return the names of the readers pcscd has. Errors: `TransportError` without pcscd."""
+    """Return the names of the readers pcscd has. Errors: `ReaderAbsent` without pcscd."""
     return tuple(str(reader.name) for reader in _readers())
 
 
 class PcscPort:
     """The card in a reader, named in full or by a part of the name that only it has.
 
-    Usable as a context manager, which closes it. Errors: `TransportError` for no such reader,
-    no card, a card taken out, a command shorter than 4 bytes, or a closed port.
+    Usable as a context manager, which closes it. Errors: `ReaderAbsent` for no such reader,
+    `CardAbsent`, `CardUnpowered`; `TransportError` for a card taken out, a command shorter than
+    4 bytes, or a closed port.
     """
 
     def __init__(self, reader: str) -> None:
@@ -42,9 +44,9 @@ class PcscPort:
         try:
             self._connection.connect()
         except NoCardException as error:
-            raise TransportError(f"there is no card in {self._name}") from error
+            raise CardAbsent(f"there is no card in {self._name}") from error
         except SmartcardException as error:
-            raise TransportError(f"{self._name}: {error}") from error
+            raise CardUnpowered(f"{self._name}: {error}") from error
 
     @property
     def name(self) -> str:
@@ -108,7 +110,7 @@ def _readers() -> list[Any]:
     try:
         return list(readers())
     except SmartcardException as error:
-        raise TransportError(f"pcscd does not answer: {error}") from error
+        raise ReaderAbsent(f"pcscd does not answer: {error}") from error
 
 
 def _named(name: str) -> Any:
@@ -119,4 +121,4 @@ def _named(name: str) -> Any:
         return found[0]
     there = ", ".join(str(reader.name) for reader in listed) or "none"
     problem = "is no reader" if not found else "is part of several readers' names"
-    raise TransportError(f"{name!r} {problem}; there are: {there}")
+    raise ReaderAbsent(f"{name!r} {problem}; there are: {there}")

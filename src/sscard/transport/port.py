@@ -1,18 +1,32 @@
-"""The two sides of a reader slot, as protocols.
+"""The two sides of a reader slot, as protocols, and what may be wrong with it.
 
 A reader speaks to a `CardPort`; a terminal speaks to a `Port`. Whatever stands between them
 (nothing at all, the virtual reader, a real one) neither side can tell. May be imported by
-everything from the transports upward; imports nothing of ours.
+everything from the transports upward; of ours it imports the errors alone.
 
 Source: pcsc (vpcd wire protocol); architecture 6.
 """
 
 from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["CardPort", "Link", "Port"]
+from sscard.errors import TransportError
+
+__all__ = ["CardAbsent", "CardPort", "CardUnpowered", "Link", "Port", "ReaderAbsent"]
 
 Link = Literal["apdu", "t0"]
 """How a card answers: "apdu" whole at once, "t0" with 61xx, 6Cxx and GET RESPONSE."""
+
+
+class ReaderAbsent(TransportError):
+    """There is no such reader, or nobody who runs readers."""
+
+
+class CardAbsent(TransportError):
+    """There is no card in the slot."""
+
+
+class CardUnpowered(TransportError):
+    """There is a card in the slot, and it does not answer to reset."""
 
 
 @runtime_checkable
