@@ -29,6 +29,7 @@ __all__ = [
     "Unanswered",
     "balance",
     "begin",
+    "complete",
     "debit",
     "finish",
     "load",
@@ -120,10 +121,7 @@ def debit(visit: Visit, amount_fen: int, at: datetime, area: Area) -> Receipt:
     if visit.initial_pin:
         raise InitialPin("the initial PIN opens no transaction: it has to be changed first")
     opened = begin(visit, amount_fen, at, visit.source.terminal_number())
-    mac1 = visit.source.purchase(visit.identity, opened.request)
-    receipt = finish(visit, opened, mac1, area)
-    visit.source.settle(receipt.mac2)
-    return receipt
+    return complete(visit, opened, area)
 
 
 def begin(visit: Visit, amount_fen: int, at: datetime, terminal: bytes) -> Opened:
@@ -136,6 +134,14 @@ def begin(visit: Visit, amount_fen: int, at: datetime, terminal: bytes) -> Opene
     transaction = Transaction(amount_fen, account + 4, terminal, moment(at))
     request = PurchaseRequest(transaction, answer[11:15], sequence, answer[9], answer[10])
     return Opened(request, before, at)
+
+
+def complete(visit: Visit, opened: Opened, area: Area) -> Receipt:
+    """Have the source make MAC1, debit, and have it check MAC2. Errors: as `debit`."""
+    mac1 = visit.source.purchase(visit.identity, opened.request)
+    receipt = finish(visit, opened, mac1, area)
+    visit.source.settle(receipt.mac2)
+    return receipt
 
 
 def finish(visit: Visit, opened: Opened, mac1: Mac1, area: Area) -> Receipt:

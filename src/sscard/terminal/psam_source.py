@@ -147,7 +147,7 @@ class PsamSource:
                 raise Blocked(reply.sw, command)
             if reply.sw != SW.WRONG_LENGTH:
                 raise KeyNotHeld(f"purchase key {request.version:02X} of the PSAM: {reply.sw}")
-        missing = KeyOutOfReach if not self._reaches(2, card) else KeyNotHeld
+        missing = KeyNotHeld if self._reaches(Tier.CITY, card) else KeyOutOfReach
         raise missing(f"purchase key {request.version:02X} of the PSAM fits no level")
 
     def settle(self, mac2: bytes) -> None:
@@ -172,12 +172,14 @@ class PsamSource:
         raise OtherCard("the card in the PSAM slot has no environment of a PSAM")
 
     def _reaches(self, levels: int, card: CardIdentity) -> bool:
-        """Whether a key `levels` diversifications above cards is above this one, too."""
-        if not self.place or levels == LEVELS_MAX:
+        """Whether a key `levels` diversifications above cards is above this one, too.
+
+        A ministry's reaches every card; one that is not diversified at all tells nothing.
+        """
+        if not self.place or levels not in (Tier.CITY, Tier.PROVINCE):
             return True
-        if levels == int(Tier.PROVINCE):
-            return card.region[:2] == self.place[:2]
-        return levels == int(Tier.CITY) and card.region == self.place
+        digits = 2 if levels == Tier.PROVINCE else 6
+        return card.region[:digits] == self.place[:digits]
 
     def _select_application(self) -> None:
         select = Command(0x00, 0xA4, 0x04, 0x00, APPLICATION_NAME, 256)

@@ -1,0 +1,299 @@
+"""One card in the reader, for one call or one HSM flow (ssse-lb002 5.3, 8).
+
+Opening finds the card by iType, resets it, reads its environment and looks at what every
+function looks at first: card type, identification code, card number. The PSAM is put to work
+only where a function needs it.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from secrets import token_bytes
+from typing import NoReturn, TypeAlias
+
+from sscard.iso.apdu import Command
+from sscard.iso.sw import SW
+from sscard.keys import Algorithm
+from sscard.keys.hierarchy import CardKey
+from sscard.keys.vault import CardIdentity
+from sscard.spec.checks import is_card_number
+from sscard.spec.online import Proof
+from sscard.spec.ssse import RID
+from sscard.terminal.checks import Policy
+from sscard.terminal.crypto_source import Flavour, Mac1, PurchaseRequest, named_key
+from sscard.terminal.environment import Environment
+from sscard.terminal.errors import AlgorithmNotHeld, KeyNotHeld, KeyOutOfReach, OtherCard
+from sscard.terminal.files import LineProtection, file_named
+from sscard.terminal.national.codes import Code, code_of_sw
+from sscard.terminal.national.failures import NationalError
+from sscard.terminal.national.pad import FixedPad, PinPad
+from sscard.terminal.psam_source import PsamSource
+from sscard.terminal.social import SocialTerminal
+from sscard.terminal.stack import LePolicy
+from sscard.terminal.visit import Dialect, Visit
+from sscard.transport.port import CardAbsent, CardUnpowered, Port, ReaderAbsent
+
+__all__ = ["CardType", "Equipment", "Session", "Slot"]
+
+Slot: TypeAlias = Callable[[], Port]
+"""A slot: called, it gives the port to the card in it, powered.
+
+Errors: `CardAbsent`, `CardUnpowered`, `ReaderAbsent`, or any SscardError (code -5).
+"""
+
+HOLDER_FILE = "SSSE/EF06"
+_READ_CODE = Command(0x00, 0xB2, 0x01, 0x05 << 3 | 4, le=256)
+_MARKER = bytes.fromhex("9F0C86")
+_ALGORITHMS = {"01": Algorithm.TDES, "02": Algorithm.SSF33, "03": Algorithm.SM4}
+
+
+class CardType(IntEnum):
+    """iType: the interface the card is looked for at."""
+
+    CONTACT = 1
+    CONTACTLESS = 2
+    CONTACT_FIRST = 3
+    CONTACTLESS_FIRST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a reader is made of; the configuration of the interface.
+
+    `contact`, `contactless` and `psam` are slots, None where the reader has none; `device` its
+    own number; `terminal` the 12 digits it gives without a PSAM; `place` the six digits of the
+    PSAM's city, by default the first six of the PSAM's terminal number; `clock` the reader's;
+    `protection` how updates travel; `dialect` what differs from region to region.
+    """
+
+    contact: Slot | None = None
+    contactless: Slot | None = None
+    psam: Slot | None = None
+    pad: PinPad = field(default_factory=FixedPad)
+    device: str = ""
+    terminal: str = "000000000000"
+    place: str = ""
+    clock: Callable[[], datetime] = datetime.now
+    dialect: Dialect = field(default_factory=Dialect)
+    protection: LineProtection = LineProtection.NONE
+    case_4_le: LePolicy = LePolicy.KEEP
+    random: Callable[[int], bytes] = token_bytes
+
+    def slots(self, i_type: int) -> tuple[Slot, ...]:
+        """Return the slots to look into, in order.
+
+        Errors: `NationalError`: -1 for another iType, -13 for an interface the reader lacks.
+        """
+        try:
+            wanted = CardType(i_type)
+        except ValueError:
+            raise NationalError(Code.WRONG_CARD_TYPE, f"iType {i_type}") from None
+        orders = {
+            CardType.CONTACT: (self.contact,),
+            CardType.CONTACTLESS: (self.contactless,),
+            CardType.CONTACT_FIRST: (self.contact, self.contactless),
+            CardType.CONTACTLESS_FIRST: (self.contactless, self.contact),
+        }
+        found = tuple(slot for slot in orders[wanted] if slot is not None)
+        if not found:
+            raise NationalError(Code.UNSUPPORTED, "the reader has no such interface")
+        return found
+
+
+class NoSource:
+    """The source of cryptography of a reader without a PSAM: it holds nothing."""
+
+    def holds(self, key: CardKey, card: CardIdentity) -> bool:
+        """Never."""
+        return False
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise KeyNotHeld("nobody computes here: there is no PSAM")
+
+    def cryptogram(self, key: CardKey, card: CardIdentity, factor: bytes, data: bytes) -> bytes:
+        """Refuse."""
+        self._refuse()
+
+    def encrypt(
+        self, key: CardKey, card: CardIdentity, challenge: bytes, data: bytes, flavour: Flavour
+    ) -> bytes:
+        """Refuse."""
+        self._refuse()
+
+    def mac(
+        self, key: CardKey, card: CardIdentity, challenge: bytes, message: bytes, flavour: Flavour
+    ) -> bytes:
+        """Refuse."""
+        self._refuse()
+
+    def card_id_mac(self, card: CardIdentity, code: bytes) -> bytes | None:
+        """None: cannot."""
+        return None
+
+    def terminal_number(self) -> bytes:
+        """Refuse."""
+        self._refuse()
+
+    def purchase(self, card: CardIdentity, request: PurchaseRequest) -> Mac1:
+        """Refuse."""
+        self._refuse()
+
+    def settle(self, mac2: bytes) -> None:
+        """Refuse."""
+        self._refuse()
+
+
+class Session:
+    """A card that was found, reset and looked at; closed, it and the PSAM have no power.
+
+    Errors: of the slots and of `SocialTerminal`; `NationalError` -20 and -15 for an
+    identification code or a card number that is none, or the status word of a blocked card.
+    """
+
+    def __init__(self, equipment: Equipment, i_type: int) -> None:
+        self.equipment = equipment
+        self._psam: Port | None = None
+        self.desk = self._found(i_type)
+        self._open = True
+        try:
+            self._look()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def visit(self) -> Visit:
+        """What was proved to the card, and where one stands in it."""
+        return self.desk.visit
+
+    @property
+    def card(self) -> Environment:
+        """What was read after the reset."""
+        return self.desk.environment
+
+    @property
+    def algorithm(self) -> str:
+        """The card's algorithm as its FCI marks it: 01 DES, 02 SSF33, 03 SM4 (ssse-lb002 3.3)."""
+        at = self.card.fci.find(_MARKER)
+        marked = self.card.fci[at + len(_MARKER) :][:1].hex() if at >= 0 else ""
+        return marked or "01"
+
+    @property
+    def fingerprint(self) -> tuple[bytes, bytes]:
+        """What tells this card from others: answer to reset, identification code."""
+        return self.card.atr, self.card.code
+
+    @property
+    def holder_data_want_a_key(self) -> bool:
+        """Whether the holder's data want RK_SSSE: a card of the third generation."""
+        return file_named(self.visit.table, HOLDER_FILE)[1].read != "F"
+
+    def require(self, card_info: str) -> None:
+        """Compare the identification code and card number a program gives with the card's.
+
+        Errors: `NationalError` -14, -20, -22.
+        """
+        parts = card_info.split("|")
+        if len(parts) < 2:
+            raise NationalError(Code.ARGUMENT, "pCardInfo is 卡识别码|卡号|")
+        code, number = parts[0].strip().upper(), parts[1].strip()
+        if len(code) != 32 or not all(digit in "0123456789ABCDEF" for digit in code):
+            raise NationalError(Code.CARD_ID_FORMAT)
+        if (code, number) != (self.card.code.hex().upper(), self.card.number):
+            raise NationalError(Code.INPUT_DIFFERS)
+
+    def compute(self) -> PsamSource:
+        """Put the PSAM to work for this card and return it; a second call returns the same.
+
+        Errors: `NationalError` -2201 without one, -2202 when it lacks the card's algorithm.
+        """
+        if isinstance(self.visit.source, PsamSource):
+            return self.visit.source
+        if self.equipment.psam is None:
+            raise NationalError(Code.NO_PSAM)
+        try:
+            self._psam = self.equipment.psam()
+        except (CardAbsent, CardUnpowered, ReaderAbsent) as error:
+            raise NationalError(Code.NO_PSAM, str(error)) from error
+        wanted = _ALGORITHMS.get(self.algorithm, Algorithm.SSF33)
+        try:
+            source = PsamSource(self._psam, wanted=wanted)
+        except OtherCard as error:
+            raise NationalError(Code.NO_PSAM, str(error)) from error
+        except AlgorithmNotHeld as error:
+            raise NationalError(Code.PSAM_ALGORITHM, str(error)) from error
+        source.place = self.equipment.place or source.terminal_number().hex()[:6]
+        self.visit.source = source
+        return source
+
+    def require_rk(self) -> None:
+        """Make sure that the PSAM holds RK_SSSE. Errors: -2203 when not, -24 out of reach."""
+        key = named_key("RK@SSSE")
+        try:
+            self.visit.source.cryptogram(key, self.visit.identity, bytes(8), bytes(8))
+        except KeyOutOfReach:
+            raise
+        except KeyNotHeld as error:
+            raise NationalError(Code.PSAM_NO_RK, str(error)) from error
+
+    def prove_genuine(self) -> Proof:
+        """Have the card prove the IRK to the PSAM (ssse-lb002 5.3).
+
+        Errors: `NationalError` -21, or the card's status word.
+        """
+        if not self.visit.authenticate_card():
+            sw = SW(self.visit.words[-1][1])
+            raise NationalError(Code.NOT_GENUINE if sw == SW.OK else code_of_sw(sw))
+        assert self.visit.proof is not None, "a genuine card has given a proof"
+        return self.visit.proof
+
+    def close(self) -> None:
+        """Take the power from card and PSAM; a second call does nothing."""
+        if not self._open:
+            return
+        self._open = False
+        psam, self._psam = self._psam, None
+        try:
+            self.desk.close()
+        finally:
+            if psam is not None:
+                psam.close()
+
+    # ---- opening ----
+
+    def _found(self, i_type: int) -> SocialTerminal:
+        absent: CardAbsent | None = None
+        for slot in self.equipment.slots(i_type):
+            try:
+                return self._reset(slot())
+            except CardAbsent as error:
+                absent = error
+        assert absent is not None, "there is a slot, and no card in it"
+        raise absent
+
+    def _reset(self, port: Port) -> SocialTerminal:
+        equipment = self.equipment
+        try:
+            return SocialTerminal(
+                port,
+                NoSource(),
+                Policy(equipment.clock().date()),
+                dialect=equipment.dialect,
+                case_4_le=equipment.case_4_le,
+                random=equipment.random,
+            )
+        except BaseException:
+            with suppress(OSError):
+                port.close()
+            raise
+
+    def _look(self) -> None:
+        if not self.card.readable:
+            sw = self.visit.channel.exchange(_READ_CODE).sw
+            raise NationalError(code_of_sw(sw if sw != SW.OK else SW.WRONG_DATA))
+        if not self.card.region or self.card.code[3:8] != RID:
+            raise NationalError(Code.CARD_ID_FORMAT, self.card.code.hex().upper())
+        if not is_card_number(self.card.number):
+            raise NationalError(Code.CHECKSUM, "卡号")
