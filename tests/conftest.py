@@ -54,6 +54,7 @@ def _module(name: str) -> bool:
 
 
 COMPONENTS: dict[str, Callable[[], bool]] = {
+    "cc": lambda: _program("cc"),
     "opensc-tool": lambda: _program("opensc-tool"),
     "pcsc_scan": lambda: _program("pcsc_scan"),
     "pcscd": lambda: _program("pcscd"),
