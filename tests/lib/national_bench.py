@@ -17,6 +17,8 @@ NUMBER = "T0000001X"
 CARD_INFO = f"{CODE}|{NUMBER}|"
 HISTORICAL = "000087CF20018649999900000001"[2:]
 DEVICE = "TEST0001"
+STEP_ONLY = {-41, -42}
+"""Codes that only HSM flows end with."""
 BASIC = (
     f"999901|999901199001011232|{NUMBER}|{CODE}|张测试|{HISTORICAL}|2.00|20240115|20340115"
     f"|999901000001|{DEVICE}|"
@@ -49,11 +51,14 @@ def slot(card: Card | None, link: Link = "apdu"):
 
 
 def reader(card: Card | None, *entries, psam=..., link: Link = "apdu", **settings):
-    """A reader with a card in its contact slot; `entries` are what the holder will enter."""
+    """A reader with a card in its contact slot; `entries` are what the holder will enter.
+
+    `psam` is a card, a slot, or None for a reader that has no such slot.
+    """
     keeper = sample_psam() if psam is ... else psam
     settings = {
         "contact": slot(card, link),
-        "psam": keeper and slot(keeper, link),
+        "psam": slot(keeper, link) if isinstance(keeper, Card) else keeper,
         "pad": Pad(*entries),
         "device": DEVICE,
         "clock": lambda: AT,
@@ -97,6 +102,7 @@ __all__ = [
     "CODE",
     "DEVICE",
     "NUMBER",
+    "STEP_ONLY",
     "Pad",
     "desk",
     "history_card",

@@ -27,7 +27,7 @@ from sscard.terminal.national.failures import NationalError, failure
 from sscard.terminal.national.holder import Trust, ask, ask_new
 from sscard.terminal.national.pad import Prompt
 from sscard.terminal.national.session import Equipment, Session
-from sscard.terminal.national.steps import HsmSteps
+from sscard.terminal.national.steps import PUK, HsmSteps
 from sscard.terminal.psam_source import PsamSource
 
 __all__ = ["Answer", "NationalReader"]
@@ -132,6 +132,7 @@ class NationalReader:
         def reload(session: Session) -> str:
             session.require(pCardInfo)
             self._prove_to_psam(session)
+            session.visit.authenticate(PUK)  # before the holder is asked in vain
             pin.reload(session.visit, ask_new(self._equipment))
             return ""
 

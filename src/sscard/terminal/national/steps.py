@@ -38,9 +38,10 @@ from sscard.terminal.national.holder import Trust, ask, ask_new
 from sscard.terminal.national.key_address import address_of
 from sscard.terminal.national.session import Equipment, Session
 
-__all__ = ["HsmSteps"]
+__all__ = ["PUK", "HsmSteps"]
 
-_RK, _PUK = 0x0A, 0x06
+RK, PUK = 0x0A, 0x06
+"""KIDs of RK_SSSE and PUK (ssse-lb002 4.1)."""
 _STRING = 16
 """Bytes of one of the HSM's strings: a cryptogram of 8 bytes and the 8 it enciphers."""
 _MAC = 4
@@ -146,7 +147,7 @@ class HsmSteps:
                 raise NationalError(Code.NOT_GENUINE)
             self._trust.remember(session, proof)
             for string_ in outer:
-                _prove(session, _RK, string_)
+                _prove(session, RK, string_)
             return basic_text(session)
 
     # ---- files ----
@@ -204,7 +205,7 @@ class HsmSteps:
         with _closed_on_error(session):
             session.require(card_info)
             self._trust.require(session)
-            asked = _asked(session, address_of(card_key(_PUK, "SSSE")))
+            asked = _asked(session, address_of(card_key(PUK, "SSSE")))
         self._pending = PukWanted(session, reload)
         return asked
 
@@ -212,7 +213,7 @@ class HsmSteps:
         """Step 2: prove the PUK; `algorithm|key address|R|command header|new PIN|`."""
         with self._finish(PukWanted, reload=reload) as flow:
             session = flow.session
-            _prove(session, _PUK, *_strings(strings, 1))
+            _prove(session, PUK, *_strings(strings, 1))
             digits = ask_new(self._equipment) if reload else ""
             block = 16 if session.algorithm == "03" else 8
             plain = bytes((len(digits) // 2,)) + bcd(digits) if digits else b""
