@@ -51,7 +51,7 @@ step = reader.iUnblockPIN_HSM_Step2(hsm.authenticate(who, step.out))
 told["hsm unblock"] = reader.iUnblockPIN_HSM_Step3(hsm.command(who, step.out))
 told["old pin"] = reader.iVerifyPIN(1)
 
-told["empty"] = NationalReader(Equipment(contact=lambda: PcscPort(sam))).iReadCardBas(1)
+told["psam"] = NationalReader(Equipment(contact=lambda: PcscPort(sam))).iReadCardBas(1)
 told["none"] = NationalReader(Equipment(contact=lambda: PcscPort("no such"))).iReadCardBas(1)
 print(json.dumps(told))
 """
@@ -79,7 +79,7 @@ def test_ssse_5_3_psam_and_hsm_flows_with_card_and_psam_in_readers(serve, slots,
     assert told["hsm debit"][0] == 0
     assert told["hsm write"] == told["hsm reload"] == told["hsm unblock"] == [0, ""]
     assert told["old pin"] == [-51, "PIN校验失败，剩余次数5次"]
-    assert told["empty"][0] == Code.WRONG_CARD_TYPE  # a PSAM is no user card
+    assert told["psam"][0] == Code.WRONG_CARD_TYPE
     assert told["none"][0] == Code.READER
     assert fsck(card.image) == []
     assert fsck(sam.image) == []

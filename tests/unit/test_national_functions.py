@@ -285,6 +285,7 @@ NAME = "SSSEEF06|李四|$"
 CODES = [
     # code, card, what the holder enters, settings of the reader, the call
     (-1, lambda: new_card("pboc"), (), {}, basic),
+    (-1, sample_psam, (), {}, basic),
     (-1, SAMPLE, (), {}, lambda desk: desk.iReadCardBas(5)),
     (-1, SAMPLE, (), {}, lambda desk: desk.iVerifyPIN(0)),
     (-2, lambda: None, (), {}, basic),

@@ -292,6 +292,8 @@ class Session:
     def _look(self) -> None:
         if not self.card.readable:
             sw = self.visit.channel.exchange(_READ_CODE).sw
+            if sw == SW.FILE_NOT_FOUND:  # a PSAM has the environment's name, and no EF05
+                raise NationalError(Code.WRONG_CARD_TYPE)
             raise NationalError(code_of_sw(sw if sw != SW.OK else SW.WRONG_DATA))
         if not self.card.region or self.card.code[3:8] != RID:
             raise NationalError(Code.CARD_ID_FORMAT, self.card.code.hex().upper())
