@@ -4,6 +4,7 @@ from datetime import date, datetime
 from itertools import count
 
 from sscard.card import Card, Link
+from sscard.errors import TransportError
 from sscard.perso.roots import demo_vault
 from sscard.sample import sample_psam
 from sscard.terminal import Policy, PsamSource, SocialTerminal, VaultSource
@@ -36,3 +37,24 @@ def terminal(card: Card, source=None, *, link: Link = "apdu", **settings) -> Soc
     settings = {"region": REGION} | settings
     policy = settings.pop("policy", Policy(TODAY))
     return SocialTerminal(port(card, link), source or vault(), policy, **settings)
+
+
+class Breaking:
+    """A port that loses the answer to DEBIT FOR PURCHASE."""
+
+    def __init__(self, inner, *, before):
+        self.inner, self.before, self.broken = inner, before, False
+
+    def transmit(self, apdu):
+        if apdu[:2] == b"\x80\x54" and not self.broken:
+            self.broken = True
+            if not self.before:
+                self.inner.transmit(apdu)
+            raise TransportError("the card was pulled out")
+        return self.inner.transmit(apdu)
+
+    def reset(self):
+        return self.inner.reset()
+
+    def close(self):
+        self.inner.close()

@@ -3,9 +3,8 @@
 from datetime import date
 
 import pytest
-from social_counter import AT, PIN, REGION, TODAY, port, psam, terminal, vault
+from social_counter import AT, PIN, REGION, TODAY, Breaking, port, psam, terminal, vault
 
-from sscard.errors import TransportError
 from sscard.iso.sw import SW
 from sscard.sample import new_card, new_psam, sample_card
 from sscard.spec.online import Blacklist, Verdict
@@ -196,27 +195,6 @@ def test_ssse_3_10_a_purse_instead_of_a_deposit():
     desk = terminal(card, dialect=Dialect(medical_account="purse"))
     paid(desk)
     assert desk.settle(1, AT).balance_fen == 49_999
-
-
-class Breaking:
-    """A port that loses the answer to DEBIT FOR PURCHASE."""
-
-    def __init__(self, inner, *, before):
-        self.inner, self.before, self.broken = inner, before, False
-
-    def transmit(self, apdu):
-        if apdu[:2] == b"\x80\x54" and not self.broken:
-            self.broken = True
-            if not self.before:
-                self.inner.transmit(apdu)
-            raise TransportError("the card was pulled out")
-        return self.inner.transmit(apdu)
-
-    def reset(self):
-        return self.inner.reset()
-
-    def close(self):
-        self.inner.close()
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["not charged", "charged"])

@@ -82,6 +82,30 @@ _TEXTS: Final = MappingProxyType(
         Code.NO_HSM_NEEDED: "不需要加密机认证",
     }
 )
+_WORDS: Final = MappingProxyType(
+    {
+        SW.WRONG_LENGTH: "Lc/Le不正确",
+        SW.NOT_ACCEPTED: "命令不接受",
+        SW.WRONG_FILE_KIND: "命令与文件结构不相符",
+        SW.SECURITY_STATUS: "不满足安全条件",
+        SW.BLOCKED: "密钥锁定",
+        SW.NO_CHALLENGE: "引用数据无效、随机数无效",
+        SW.CONDITIONS: "不满足使用条件、应用被锁定",
+        SW.SM_WRONG: "安全报文数据项不正确",
+        SW.WRONG_DATA: "数据域参数不正确",
+        SW.NOT_SUPPORTED: "不支持该功能、卡被锁定",
+        SW.FILE_NOT_FOUND: "未找到文件",
+        SW.RECORD_NOT_FOUND: "未找到记录",
+        SW.DATA_NOT_FOUND: "未找到密钥",
+        SW.MAC_WRONG: "MAC无效",
+        SW.PERMANENTLY_BLOCKED: "应用被永久锁定",
+        SW.INSUFFICIENT_FUNDS: "余额不足",
+        SW.COUNTER_LIMIT: "交易序号达到上限",
+        SW.KEY_INDEX: "不支持消费交易",
+        SW.MAC_NOT_AVAILABLE: "所需MAC不可用",
+    }
+)
+"""The sourced list of ssse-lb002 3.11, and 9401."""
 _TRIES = 0x63C0
 
 
@@ -91,13 +115,10 @@ def code_of_sw(sw: int) -> int:
 
 
 def describe(code: int) -> str:
-    """Return what a code says, in the Chinese of such libraries.
-
-    Interpretation: the words are ours where the reference gives none; programs look at codes.
-    """
+    """Return what a code says, in Chinese, a status word with its digits."""
     if code in _TEXTS:
         return _TEXTS[Code(code)]
     sw = SW(-code)
     if sw & 0xFFF0 == _TRIES:
         return f"外部认证失败，剩余次数{sw & 0x0F}次"
-    return f"返回{sw}：{sw.meaning}"
+    return f"{_WORDS.get(sw, '卡返回错误')}（{sw}）"

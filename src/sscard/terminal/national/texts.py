@@ -54,7 +54,8 @@ def fen_of(text: str) -> int:
         fen = Decimal(text) * 100
     except InvalidOperation:
         raise ValueError(f"{text!r} is no amount") from None
-    if not text.replace(".", "", 1).isdecimal() or fen != int(fen):
+    plain = text.isascii() and text.replace(".", "", 1).isdecimal()
+    if not plain or fen != int(fen):
         raise ValueError(f"{text!r} is no amount of whole fen")
     if fen > _FEN_MAX:
         raise ValueError(f"{text!r} is more than an amount of four bytes")
