@@ -10,10 +10,12 @@ from sscard.keys.hierarchy import CARD_KEYS
 from sscard.keys.purse import Transaction
 from sscard.keys.vault import CardIdentity, MemoryVault, Party, Root
 from sscard.perso.roots import card_identity
-from sscard.sample import new_psam, sample_card, sample_psam
+from sscard.sample import new_card, new_psam, sample_card, sample_psam
 from sscard.terminal import (
+    AlgorithmNotHeld,
     Flavour,
     KeyNotHeld,
+    KeyOutOfReach,
     OtherCard,
     PsamSource,
     SettlementFailed,
@@ -207,3 +209,53 @@ def test_a_vault_without_numbers_makes_no_purchases():
 def test_cos_7_3_a_version_the_psam_lacks():
     with pytest.raises(KeyNotHeld, match="9403"):
         psam().purchase(CARD, request()._replace(version=9))
+
+
+# ---- where a PSAM's keys reach -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("profile", "place", "reached"),
+    [
+        ("psam", "", True),
+        ("psam", "999902", True),
+        ("psam", "110000", False),
+        ("psam-city", "999901", True),
+        ("psam-city", "999902", False),
+        ("psam-ministry", "110000", True),
+    ],
+)
+def test_ssse_6_a_key_reaches_the_cards_of_its_tier_and_place(profile, place, reached):
+    source = PsamSource(port(new_psam(profile)), place=place)
+    assert source.holds(named_key("UK@SSSE"), CARD) is reached
+    assert source.holds(named_key("IRK@SSSE"), CARD)  # held at the ministry's tier everywhere
+    if not reached:
+        with pytest.raises(KeyOutOfReach):
+            source.cryptogram(named_key("UK@SSSE"), CARD, R, D)
+
+
+@pytest.mark.parametrize(("place", "reached"), [("999902", True), ("110000", False)])
+def test_cos_7_4_a_purchase_key_reaches_its_province(place, reached):
+    key = {"usage": "42", "id": "01", "value": "D0" * 16}
+    overrides = {"cards": ""} | {f"key.DPK.{word}": value for word, value in key.items()}
+    source = PsamSource(port(new_psam("psam", overrides)), place=place)
+    debit = Transaction(100, 5, source.terminal_number(), moment(AT))
+    request = PurchaseRequest(debit, bytes(4), 0, 1, 0)
+    if reached:
+        assert source.purchase(CARD, request).number == 1
+    else:
+        with pytest.raises(KeyOutOfReach):
+            source.purchase(CARD, request)
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.TDES, Algorithm.SM4])
+def test_ssse_5_1_the_environment_of_the_wanted_algorithm(algorithm):
+    for environment, held in (("3des", Algorithm.TDES), ("sm4", Algorithm.SM4)):
+        slot = port(new_psam("psam", {"cards": "", "environment": environment}))
+        if held is algorithm:
+            assert PsamSource(slot, wanted=algorithm).algorithm is algorithm
+        else:
+            with pytest.raises(AlgorithmNotHeld):
+                PsamSource(slot, wanted=algorithm)
+    with pytest.raises(OtherCard):
+        PsamSource(port(new_card("pboc")), wanted=algorithm)
