@@ -17,6 +17,7 @@ from sscard.inspect import fsck
 from sscard.nationallib import BuildError, ConfigError, build, configuration, equipment
 from sscard.nationallib.serve import FUNCTIONS, Calls
 from sscard.sample import sample_psam
+from sscard.terminal import TerminalError
 from sscard.terminal.national import Code, NationalReader
 
 PAGE = Path(__file__).parents[2] / "docs" / "national-reader.md"
@@ -219,7 +220,7 @@ def test_the_environment_goes_over_the_file(tmp_path):
 )
 def test_a_configuration_that_cannot_be_used_is_the_librarys_error(keys, told):
     given = {f"SSCARD_NATIONAL_{name}": value for name, value in keys.items()}
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises((ConfigError, TerminalError), match=told):
         equipment(configuration(given))
     answer = Calls(given)("iReadCardBas", "1")
     assert answer.code == Code.LIBRARY

@@ -405,6 +405,16 @@ def test_an_address_of_no_key(address):
         key_at(address)
 
 
+def test_a_new_pin_and_the_holder_are_not_in_a_repr():
+    hsm = desk()
+    counter = without_psam(history_card(), "246810", "246810")
+    basic = counter.iReadCardBas_HSM_Step2(hsm.basic(ok(counter.iReadCardBas_HSM_Step1(1))))
+    asked = ok(counter.iReloadPIN_HSM_Step1(1, CARD_INFO))
+    answer = counter.iReloadPIN_HSM_Step2(hsm.authenticate(hsm.card_of(basic.out), asked))
+    assert "|246810|" in answer.out
+    assert repr(answer) == repr(basic) == "Answer(code=0, out='..')"
+
+
 def test_a_key_that_never_leaves_its_card_has_no_address():
     with pytest.raises(KeyNotHeld):
         address_of(named_key("DLK@DF04"))

@@ -77,14 +77,11 @@ def configuration(environment: Mapping[str, str]) -> Configuration:
     for name, choices in _CHOICES.items():
         if given.get(name, choices[0]) not in choices:
             raise ConfigError(f"{name} is {' or '.join(choices)}, not {given[name]!r}")
-    made = Configuration(**given)
-    if len(made.terminal) != 12 or not (made.terminal.isascii() and made.terminal.isdecimal()):
-        raise ConfigError("terminal is 12 digits")
-    return made
+    return Configuration(**given)
 
 
 def equipment(settings: Configuration) -> Equipment:
-    """Return the reader of a configuration. Errors: `ConfigError`."""
+    """Return the reader of a configuration. Errors: `ConfigError`, `TerminalError`."""
     link: Link = "t0" if settings.link == "t0" else "apdu"
     try:
         version = int(settings.key_version, 16) if settings.key_version else None

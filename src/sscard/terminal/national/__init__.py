@@ -6,9 +6,9 @@ the other end of the `_HSM_Step` flows. The same as a C library is `sscard.natio
 
 from sscard.terminal.national.codes import Code, code_of_sw, describe
 from sscard.terminal.national.desk import HsmDesk
+from sscard.terminal.national.equipment import CardType, Equipment, Slot
 from sscard.terminal.national.pad import FixedPad, PinCancelled, PinPad, PinTimeout, Prompt
 from sscard.terminal.national.reader import Answer, NationalReader
-from sscard.terminal.national.session import CardType, Equipment, Slot
 
 __all__ = [
     "Answer",

@@ -7,9 +7,10 @@ call. Without one it does in `iReadCardBas_HSM`, and the reader remembers that c
 from sscard.spec.online import Proof
 from sscard.terminal.errors import KeyNotHeld
 from sscard.terminal.national.codes import Code
+from sscard.terminal.national.equipment import Equipment
 from sscard.terminal.national.failures import NationalError
 from sscard.terminal.national.pad import Prompt
-from sscard.terminal.national.session import Equipment, Session
+from sscard.terminal.national.session import Session
 
 __all__ = ["Trust", "ask", "ask_new"]
 

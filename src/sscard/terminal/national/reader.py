@@ -23,10 +23,11 @@ from sscard.terminal.national.card_files import (
 )
 from sscard.terminal.national.codes import Code, code_of_sw
 from sscard.terminal.national.debits import parse_pay_info, record_line, result
+from sscard.terminal.national.equipment import Equipment
 from sscard.terminal.national.failures import NationalError, failure
 from sscard.terminal.national.holder import Trust, ask, ask_new
 from sscard.terminal.national.pad import Prompt
-from sscard.terminal.national.session import Equipment, Session
+from sscard.terminal.national.session import Session
 from sscard.terminal.national.steps import PUK, HsmSteps
 from sscard.terminal.psam_source import PsamSource
 
@@ -36,10 +37,17 @@ _LOG = "DF04/EF08"
 
 
 class Answer(NamedTuple):
-    """What a call gives back: the code, and pOutInfo (on failure what the code says)."""
+    """What a call gives back: the code, and pOutInfo (on failure what the code says).
+
+    The repr of a success hides pOutInfo, which holds the holder's data or his new PIN.
+    """
 
     code: int
     out: str
+
+    def __repr__(self) -> str:
+        out = "'..'" if self.code == Code.OK and self.out else repr(self.out)
+        return f"Answer(code={int(self.code)}, out={out})"
 
 
 class NationalReader:

@@ -5,13 +5,8 @@ function looks at first: card type, identification code, card number. The PSAM i
 only where a function needs it.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import IntEnum
-from secrets import token_bytes
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
@@ -24,82 +19,27 @@ from sscard.spec.ssse import RID
 from sscard.terminal.checks import Policy
 from sscard.terminal.crypto_source import Flavour, Mac1, PurchaseRequest, named_key
 from sscard.terminal.environment import Environment
-from sscard.terminal.errors import AlgorithmNotHeld, KeyNotHeld, KeyOutOfReach, OtherCard
-from sscard.terminal.files import LineProtection, file_named
+from sscard.terminal.errors import (
+    AlgorithmNotHeld,
+    KeyNotHeld,
+    KeyOutOfReach,
+    OtherCard,
+)
+from sscard.terminal.files import file_named
 from sscard.terminal.national.codes import Code, code_of_sw
+from sscard.terminal.national.equipment import Equipment
 from sscard.terminal.national.failures import NationalError
-from sscard.terminal.national.pad import FixedPad, PinPad
 from sscard.terminal.psam_source import PsamSource
 from sscard.terminal.social import SocialTerminal
-from sscard.terminal.stack import LePolicy
-from sscard.terminal.visit import Dialect, Visit
+from sscard.terminal.visit import Visit
 from sscard.transport.port import CardAbsent, CardUnpowered, Port, ReaderAbsent
 
-__all__ = ["CardType", "Equipment", "Session", "Slot"]
-
-Slot: TypeAlias = Callable[[], Port]
-"""A slot: called, it gives the port to the card in it, powered.
-
-Errors: `CardAbsent`, `CardUnpowered`, `ReaderAbsent`, or any SscardError (code -5).
-"""
+__all__ = ["Session"]
 
 HOLDER_FILE = "SSSE/EF06"
 _READ_CODE = Command(0x00, 0xB2, 0x01, 0x05 << 3 | 4, le=256)
 _MARKER = bytes.fromhex("9F0C86")
 _ALGORITHMS = {"01": Algorithm.TDES, "02": Algorithm.SSF33, "03": Algorithm.SM4}
-
-
-class CardType(IntEnum):
-    """iType: the interface the card is looked for at."""
-
-    CONTACT = 1
-    CONTACTLESS = 2
-    CONTACT_FIRST = 3
-    CONTACTLESS_FIRST = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What a reader is made of; the configuration of the interface.
-
-    `contact`, `contactless` and `psam` are slots, None where the reader has none; `device` its
-    own number; `terminal` the 12 digits it gives without a PSAM; `place` the six digits of the
-    PSAM's city, by default the first six of the PSAM's terminal number; `clock` the reader's;
-    `protection` how updates travel; `dialect` what differs from region to region.
-    """
-
-    contact: Slot | None = None
-    contactless: Slot | None = None
-    psam: Slot | None = None
-    pad: PinPad = field(default_factory=FixedPad)
-    device: str = ""
-    terminal: str = "000000000000"
-    place: str = ""
-    clock: Callable[[], datetime] = datetime.now
-    dialect: Dialect = field(default_factory=Dialect)
-    protection: LineProtection = LineProtection.NONE
-    case_4_le: LePolicy = LePolicy.KEEP
-    random: Callable[[int], bytes] = token_bytes
-
-    def slots(self, i_type: int) -> tuple[Slot, ...]:
-        """Return the slots to look into, in order.
-
-        Errors: `NationalError`: -1 for another iType, -13 for an interface the reader lacks.
-        """
-        try:
-            wanted = CardType(i_type)
-        except ValueError:
-            raise NationalError(Code.WRONG_CARD_TYPE, f"iType {i_type}") from None
-        orders = {
-            CardType.CONTACT: (self.contact,),
-            CardType.CONTACTLESS: (self.contactless,),
-            CardType.CONTACT_FIRST: (self.contact, self.contactless),
-            CardType.CONTACTLESS_FIRST: (self.contactless, self.contact),
-        }
-        found = tuple(slot for slot in orders[wanted] if slot is not None)
-        if not found:
-            raise NationalError(Code.UNSUPPORTED, "the reader has no such interface")
-        return found
 
 
 class NoSource:

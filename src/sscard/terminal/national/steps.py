@@ -33,10 +33,11 @@ from sscard.terminal.national.card_files import (
 )
 from sscard.terminal.national.codes import Code, code_of_sw
 from sscard.terminal.national.debits import parse_pay_info, result
+from sscard.terminal.national.equipment import Equipment
 from sscard.terminal.national.failures import NationalError
 from sscard.terminal.national.holder import Trust, ask, ask_new
 from sscard.terminal.national.key_address import address_of
-from sscard.terminal.national.session import Equipment, Session
+from sscard.terminal.national.session import Session
 
 __all__ = ["PUK", "HsmSteps"]
 
