@@ -3,6 +3,8 @@
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from national_bench import (
     BASIC,
     CARD_INFO,
@@ -20,10 +22,11 @@ from national_bench import (
 from social_counter import Breaking, terminal
 
 from sscard.errors import SscardError, TransportError
+from sscard.nationallib.serve import FUNCTIONS
 from sscard.sample import new_card, new_psam, sample_psam
-from sscard.states import card_in_state
+from sscard.states import STATES, card_in_state
 from sscard.terminal import Dialect, LineProtection
-from sscard.terminal.national import Code, PinCancelled, PinTimeout, Prompt
+from sscard.terminal.national import Code, FixedPad, PinCancelled, PinTimeout, Prompt
 from sscard.terminal.national.codes import describe
 from sscard.transport.port import CardUnpowered, ReaderAbsent
 
@@ -466,3 +469,54 @@ def test_card_and_psam_lose_their_power_after_every_call():
         assert closed[0] == "card"
         assert closed in (["card", "psam"], ["card"])
         closed.clear()
+
+
+STATE_CODES = {
+    "pin-blocked": (0, -52),
+    "expired": (0, 0),
+    "initial-pin": (0, 0),
+    "missing-photo": (0, 0),
+    "one-try-left": (0, 0),
+    "wrong-version": (0, 0),
+    "app-blocked-temporary": (-27013, -27013),
+    "app-blocked-permanent": (-37635, -37635),
+    "card-blocked": (-27265, -27265),
+    "wrong-irk": (-21, -21),
+    "unpersonalised": (-1, -1),
+    "full-log": (0, 0),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_a_card_in_each_state_answers(name):
+    desk = reader(card_in_state(name, "v2"), "123456")
+    assert (basic(desk).code, verify(desk).code) == STATE_CODES[name]
+
+
+def test_ssse_4_5_a_card_of_ssf33_keys_is_not_supported():
+    assert basic(reader(new_card("v1-ssf33"))).code == -0x6A81
+
+
+# ---- whatever a program passes -------------------------------------------------------------------
+
+WORDS = st.one_of(
+    st.sampled_from(
+        [CARD_INFO, ADDRESS, EF, NAME, "SSSEEF08$", "SSSEEF08|00FF|$", "DF04EF06|92|$", "",
+         "1.00|0|20260701103000|", "1|0|00010101000000|", "00" * 16, f"{'00' * 16}|",
+         "00000001|20260701103000|00000000|", "842400010C" + "00" * 12]
+    ),
+    st.text(alphabet="SDFEX0123456789|$:;=张\udc80\x00", max_size=30),
+)  # fmt: skip
+VALUES = {int: st.integers(-1, 6), str: WORDS}
+CALLS = st.sampled_from(sorted(FUNCTIONS)).flatmap(
+    lambda name: st.tuples(st.just(name), *(VALUES[kind] for kind in FUNCTIONS[name]))
+)
+
+
+@given(st.lists(CALLS, max_size=6))
+def test_no_call_raises_whatever_it_is_given(calls):
+    with reader(sample_card(), pad=FixedPad("123456", "246810")) as desk:
+        for name, *arguments in calls:
+            answer = getattr(desk, name)(*arguments)
+            assert answer.code <= 0
+            assert answer.code == 0 or answer.out

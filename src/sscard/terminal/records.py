@@ -149,7 +149,7 @@ def item_name(directory: int, tag: int) -> str:
 
 def moment(at: datetime) -> bytes:
     """Return date and time as seven bytes of BCD, YYYYMMDDhhmmss (ssse-lb002 3.10)."""
-    return bcd(at.strftime("%Y%m%d%H%M%S"))
+    return bcd(f"{at.year:04}" + at.strftime("%m%d%H%M%S"))
 
 
 def split_name(name: str) -> tuple[str, str]:
