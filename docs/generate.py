@@ -13,8 +13,8 @@ from construct import Construct
 
 from sscard.apps.pse.transaction import NEXT
 from sscard.cos.commands import Row
+from sscard.inspect.explaining.catalogue import PSAM, place_name
 from sscard.inspect.explaining.catalogue import rows as command_rows
-from sscard.inspect.names import domain_name
 from sscard.inspect.schemas import image as image_schemas
 from sscard.inspect.schemas import layout_of
 from sscard.iso.sw import SW
@@ -36,16 +36,9 @@ def status_words() -> str:
 
 def commands() -> str:
     """Every command of every domain, from the tables the card itself obeys."""
-    merged: dict[tuple[str, ...], list[str]] = {}
-    order: dict[tuple[str, ...], tuple[int, str, int]] = {}
-    for domain, row in command_rows():
-        key = _command_cells(row)
-        merged.setdefault(key, []).append(domain_name(domain))
-        order.setdefault(key, (row.ins, row.name, row.cla))
-    lines = [
-        f"| {' | '.join((*key[:-1], ' '.join(merged[key]), key[-1]))} |"
-        for key in sorted(merged, key=lambda key: order[key])
-    ]
+    rows = list(command_rows())
+    card = _command_lines([(place, row) for place, row in rows if place != PSAM])
+    psam = _command_lines([(place, row) for place, row in rows if place == PSAM], where=False)
     return "\n".join(
         [
             "# Commands",
@@ -57,10 +50,34 @@ def commands() -> str:
             "",
             "| command | CLA INS | P1 | P2 | Lc | where | reference |",
             "|---|---|---|---|---|---|---|",
-            *lines,
+            *card,
+            "",
+            "## The PSAM",
+            "",
+            "A card of its own, with one environment (cos 7). Lc of the commands that compute",
+            "depends on the key: eight bytes a level of its usage byte, and what follows.",
+            "",
+            "| command | CLA INS | P1 | P2 | Lc | reference |",
+            "|---|---|---|---|---|---|",
+            *psam,
             "",
         ]
     )
+
+
+def _command_lines(rows: list[tuple[int, Row]], *, where: bool = True) -> list[str]:
+    """Return a table's lines, commands alike in several places on one."""
+    merged: dict[tuple[str, ...], list[str]] = {}
+    order: dict[tuple[str, ...], tuple[int, str, int]] = {}
+    for place, row in rows:
+        key = _command_cells(row)
+        merged.setdefault(key, []).append(place_name(place))
+        order.setdefault(key, (row.ins, row.name, row.cla))
+    lines = []
+    for key in sorted(merged, key=lambda key: order[key]):
+        places = [" ".join(merged[key])] if where else []
+        lines.append(f"| {' | '.join((*key[:-1], *places, key[-1]))} |")
+    return lines
 
 
 def _command_cells(row: Row) -> tuple[str, ...]:

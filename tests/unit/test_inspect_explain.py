@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sscard.card import Card
 from sscard.inspect import KINDS, Explanation, explain, explain_event
-from sscard.inspect.explaining.catalogue import TABLES, lookup
+from sscard.inspect.explaining.catalogue import TABLES, lookup, place_name
 from sscard.iso.tlv import encode, encode_simple
 from sscard.spec.pboc import TAGS
 from sscard.spec.ssse import ITEM_NAMES, SSSE_FID, V2
@@ -29,7 +29,7 @@ ROWS = [(domain, row.cla, row.ins, row.name) for domain, table in TABLES.items()
 
 @pytest.mark.parametrize(("domain", "cla", "ins", "name"), ROWS)
 def test_every_row_of_every_table_is_explained_by_its_name(domain, cla, ins, name):
-    where = ("CM", "SSSE", "PSE")[domain]
+    where = place_name(domain)
     tree = explain(bytes((cla, ins, 0, 0)), domain=where)
     assert tree.label == name.partition(" (")[0]
     assert tree.ref

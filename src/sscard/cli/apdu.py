@@ -164,7 +164,8 @@ def explain(
         typer.Option("--answer-to", metavar="HEX", help="The command these bytes answer."),
     ] = None,
     domain: Annotated[
-        str | None, typer.Option("--domain", metavar="CM|SSSE|PSE", help="Where they were seen.")
+        str | None,
+        typer.Option("--domain", metavar="CM|SSSE|PSE|PSAM", help="Where."),
     ] = None,
     directory: Annotated[
         str | None, typer.Option("--directory", metavar="FID", help="The DF they belong to.")

@@ -218,13 +218,15 @@ class Kernel:
         self._refusal = None
         before, operations = self._env.clock_us, self._volume.eeprom.ops
         response = self._answer(raw)
+        current = self.current
         event = Exchanged(
             raw,
             response,
-            None if self.current is None else self.current.code,
+            None if current is None else current.code,
             self._refusal,
             self._env.clock_us - before,
             self._volume.eeprom.ops - operations,
+            "" if current is None else current.applet.name,
         )
         for listener in self._listeners:
             listener(event)

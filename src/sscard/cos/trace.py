@@ -23,7 +23,8 @@ class PoweredOn:
 class Exchanged:
     """One command and its answer; `refusal` says which rule refused it.
 
-    `domain` is the domain that answered (0 CM, 1 SSSE, 2 PSE; None for none),
+    `domain` is the domain that answered (0 CM, 1 SSSE, 2 PSE; None for none), `applet` the
+    name of its application, which tells a PSAM from a card manager,
     `elapsed_us` virtual time, `operations` EEPROM operations it took.
     """
 
@@ -33,6 +34,7 @@ class Exchanged:
     refusal: Refusal | None
     elapsed_us: int
     operations: int
+    applet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

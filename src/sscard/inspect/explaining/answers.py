@@ -2,7 +2,9 @@
 
 from sscard.inspect.explaining.ber import explain_ber, is_ber, is_template
 from sscard.inspect.explaining.bitfields import explain_afl, explain_aip, explain_cid, explain_iad
+from sscard.inspect.explaining.catalogue import PSAM
 from sscard.inspect.explaining.command_data import explain_record_bytes
+from sscard.inspect.explaining.psam import explain_answer_data
 from sscard.inspect.explanation import Explanation
 from sscard.inspect.names import algorithm_name, key_type_name, kind_name
 from sscard.iso.apdu import Command
@@ -40,11 +42,15 @@ def _data(
 ) -> Explanation:
     if command is None:
         return _guessed(data, directory)
+    if domain in (None, PSAM):
+        own = explain_answer_data(command, data)
+        if own is not None:
+            return own
     match command.ins:
         case 0xB2:
             return explain_record_bytes(data, directory)
         case 0xB0:
-            return Explanation("file bytes", "", data, secret=domain not in (0, _PSE))
+            return Explanation("file bytes", "", data, secret=domain not in (0, _PSE, PSAM))
         case 0x84:
             return Explanation("challenge", f"{len(data)} random bytes", data)
         case 0xA8 | 0xAE | 0x88 if data[0] == 0x80 and is_ber(data):

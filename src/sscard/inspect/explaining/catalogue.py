@@ -7,19 +7,28 @@ The rows of the card's own command tables come first, so that what a card does a
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sscard.apps.psam import PSAM_APPLET
 from sscard.apps.pse import PSE_APPLET
 from sscard.apps.ssse import SSSE_APPLET
 from sscard.cos.commands import CommandTable, Row
 from sscard.cos.manager import CARD_MANAGER
+from sscard.inspect.names import domain_name
 
-__all__ = ["TABLES", "Entry", "lookup", "rows"]
+__all__ = ["PLACES", "PSAM", "TABLES", "Entry", "lookup", "place_name", "rows"]
+
+PSAM = 3
+"""The only domain of a PSAM, as a place of commands: on its own card its code is 0 (cos 7)."""
 
 TABLES: dict[int, CommandTable] = {
     0: CARD_MANAGER.table,
     1: SSSE_APPLET.table,
     2: PSE_APPLET.table,
+    PSAM: PSAM_APPLET.table,
 }
-"""The command table of each domain."""
+"""The command table of each domain, and of the PSAM."""
+
+PLACES = {"CM": 0, "SSSE": 1, "PSE": 2, "PSAM": PSAM}
+"""Where a command may have been seen, by name; an applet's name is one of them."""
 
 
 class Entry(NamedTuple):
@@ -31,8 +40,8 @@ class Entry(NamedTuple):
 
 
 _KERNEL = {
-    (0x00, 0xA4): Entry("SELECT", (0, 1, 2), "cos 3.3"),
-    (0x00, 0xC0): Entry("GET RESPONSE", (0, 1, 2), "cos 5.1"),
+    (0x00, 0xA4): Entry("SELECT", (0, 1, 2, PSAM), "cos 3.3"),
+    (0x00, 0xC0): Entry("GET RESPONSE", (0, 1, 2, PSAM), "cos 5.1"),
 }
 _REFERENCE: tuple[tuple[int, int, int, str, str], ...] = (
     (1, 0x80, 0x58, "UPDATE OVERDRAW LIMIT", "pse-pboc 8"),
@@ -56,6 +65,11 @@ _REFERENCE: tuple[tuple[int, int, int, str, str], ...] = (
 )
 
 
+def place_name(code: int) -> str:
+    """The name of a domain, or PSAM."""
+    return "PSAM" if code == PSAM else domain_name(code)
+
+
 def rows() -> Iterator[tuple[int, Row]]:
     """Yield (domain, row) of every command table."""
     for domain, table in TABLES.items():
@@ -66,7 +80,7 @@ def rows() -> Iterator[tuple[int, Row]]:
 def lookup(cla: int, ins: int, domain: int | None = None) -> list[Entry]:
     """Return what a command may be: one entry per name, the domain's own meaning alone if given.
 
-    Shapes: `domain` 0, 1, 2, or None for any. Empty: unknown everywhere.
+    Shapes: `domain` 0, 1, 2, `PSAM`, or None for any. Empty: unknown everywhere.
     """
     kernel = _KERNEL.get((cla, ins))
     if kernel is not None:

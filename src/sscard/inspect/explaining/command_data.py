@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sscard.inspect.explaining.ber import explain_ber, explain_fcp, is_ber, is_template
+from sscard.inspect.explaining.catalogue import PSAM
+from sscard.inspect.explaining.psam import DATA as PSAM_DATA
 from sscard.inspect.explaining.records import explain_record
 from sscard.inspect.explanation import Explanation
 from sscard.inspect.names import (
@@ -22,6 +24,8 @@ __all__ = ["explain_data", "explain_key_header", "explain_record_bytes"]
 _MAC = 4
 _CPS_MAC = 8
 _HEADER = 12
+_PSAM_KEYS = (0x14, 0x1C)
+"""Lc of a key load that can only be a PSAM's, but for a single-DES key of a card."""
 _CM, _PSE = 0, 2
 _SECRET_DGIS = frozenset((0x8000, 0x8010, 0x8101, 0x8103, *range(0x8201, 0x8206)))
 
@@ -36,6 +40,9 @@ def explain_data(
     command: Command, name: str, domain: int | None = None, directory: int | None = None
 ) -> Explanation:
     """Explain the data field of a command called `name`."""
+    own = PSAM_DATA.get(command.ins)
+    if own is not None and domain in (None, PSAM):
+        return own(command)
     reader = _READERS.get(command.ins, _plain)
     return reader(command, _Where(name, domain, directory))
 
@@ -82,7 +89,7 @@ def explain_record_bytes(data: bytes, directory: int | None = None) -> Explanati
 
 def _binary(command: Command, where: _Where) -> Explanation:
     """Transparent files of the SSSE hold pictures and fingerprints: personal."""
-    secret = where.domain not in (_CM, _PSE)
+    secret = where.domain not in (_CM, _PSE, PSAM)
     if command.cla & 0x04:
         return _protected(command, lambda data: Explanation("data", "", data, secret=secret))
     return Explanation("data", "", command.data, secret=secret)
@@ -158,10 +165,12 @@ def _delete(command: Command, _where: _Where) -> Explanation:
     return fid
 
 
-def _write_key(command: Command, _where: _Where) -> Explanation:
+def _write_key(command: Command, where: _Where) -> Explanation:
     if command.cla & 0x04:
+        of_psam = where.domain == PSAM or (where.domain is None and len(command.data) in _PSAM_KEYS)
+        words = "LD, usage, version or id, algorithm, key" if of_psam else ""
         return _protected(
-            command, lambda data: Explanation("enciphered key record", "", data, secret=True)
+            command, lambda data: Explanation("enciphered key record", words, data, secret=True)
         )
     header, value = command.data[:_HEADER], command.data[_HEADER:]
     if len(header) < _HEADER:

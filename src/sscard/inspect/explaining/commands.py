@@ -1,15 +1,15 @@
 """Command APDUs in words: name, P1 and P2, addressing, data, Le.
 
 Keys and PINs in the data are marked secret, as are the holder's texts and pictures.
-Source: cos 5.1, ssse-lb002 3, pse-pboc 2.
+Source: cos 5.1, 7.3, ssse-lb002 3, pse-pboc 2.
 """
 
 from collections.abc import Callable
 
 from sscard.inspect.explaining import command_data as data_of
-from sscard.inspect.explaining.catalogue import Entry, lookup
+from sscard.inspect.explaining.catalogue import PSAM, Entry, lookup, place_name
+from sscard.inspect.explaining.psam import PARAMETERS as PSAM_PARAMETERS
 from sscard.inspect.explanation import Explanation
-from sscard.inspect.names import domain_name
 from sscard.iso.apdu import Command
 from sscard.spec.pboc import TAGS
 
@@ -73,7 +73,7 @@ def _where(entries: list[Entry]) -> str:
     if not entries:
         return "no command of the card"
     places = [
-        f"{entry.name} in {' '.join(map(domain_name, entry.domains))}"
+        f"{entry.name} in {' '.join(map(place_name, entry.domains))}"
         if entry.domains
         else f"{entry.name}, by the reference only"
         for entry in entries
@@ -82,6 +82,9 @@ def _where(entries: list[Entry]) -> str:
 
 
 def _parameters(command: Command, domain: int | None) -> Parameters:
+    own = PSAM_PARAMETERS.get(command.ins)
+    if own is not None and domain in (None, PSAM):
+        return own(command)
     reader = _READERS.get(command.ins)
     if reader is not None:
         return reader(command, domain)

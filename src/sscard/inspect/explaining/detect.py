@@ -12,11 +12,11 @@ from sscard.cos.trace import Alarm, Event, Exchanged, PoweredOn
 from sscard.inspect.explaining import bitfields
 from sscard.inspect.explaining.answers import explain_answer, explain_status
 from sscard.inspect.explaining.ber import explain_ber, explain_dol, is_ber, is_template
-from sscard.inspect.explaining.catalogue import lookup
+from sscard.inspect.explaining.catalogue import PLACES, lookup, place_name
 from sscard.inspect.explaining.commands import explain_command
 from sscard.inspect.explaining.records import explain_record, is_record
 from sscard.inspect.explanation import Explanation, masked
-from sscard.inspect.names import access_words, domain_name
+from sscard.inspect.names import access_words
 from sscard.iso.apdu import Command, MalformedApdu
 from sscard.iso.atr import Atr, AtrError
 from sscard.iso.sw import SW
@@ -24,7 +24,6 @@ from sscard.iso.tlv import TlvError
 
 __all__ = ["KINDS", "explain", "explain_event"]
 
-_DOMAINS = {"CM": 0, "SSSE": 1, "PSE": 2}
 _FIRST_ATR_BYTES = frozenset((0x3B, 0x3F))
 
 
@@ -40,15 +39,15 @@ def explain(
     """Say what bytes mean: an APDU, an answer, a status word, an FCI, an FCP, a record, ...
 
     `data` are bytes or hex text, blanks allowed. `kind` is one of KINDS, None to judge by the
-    looks; `command` makes `data` its answer. `domain` is CM, SSSE or PSE, `directory` the FID
+    looks; `command` makes `data` its answer. `domain` is CM, SSSE, PSE or PSAM, `directory` the FID
     of the current DF: they decide between meanings. Keys, PINs and personal data are left out
     unless `reveal`. Errors: ValueError for text that is not hex, an unknown kind or domain;
     bytes nobody knows are explained as such, never refused.
     """
     raw = _bytes_of(data)
-    where = None if domain is None else _DOMAINS.get(domain.upper())
+    where = None if domain is None else PLACES.get(domain.upper())
     if domain is not None and where is None:
-        raise ValueError(f"a domain is one of {', '.join(_DOMAINS)}, not {domain!r}")
+        raise ValueError(f"a domain is one of {', '.join(PLACES)}, not {domain!r}")
     if kind is not None and kind not in KINDS:
         raise ValueError(f"a kind is one of {', '.join(KINDS)}, not {kind!r}")
     if command is not None:
@@ -74,14 +73,15 @@ def explain_event(event: Event, *, reveal: bool = False) -> Explanation:
 
 def _exchange(event: Exchanged) -> Explanation:
     command = _command_of(event.command)
+    place = PLACES.get(event.applet, event.domain)
     if command is None:
         asked = Explanation("command", "not a short command APDU", event.command)
     else:
-        asked = explain_command(command, event.domain)
-    parts = [asked, _answer(event.response, command, event.domain, None)]
+        asked = explain_command(command, place)
+    parts = [asked, _answer(event.response, command, place, None)]
     if event.refusal is not None:
         parts.append(Explanation("refused because", event.refusal.why, ref=event.refusal.ref))
-    where = "no domain" if event.domain is None else domain_name(event.domain)
+    where = "no domain" if place is None else place_name(place)
     cost = f"{event.elapsed_us} us, {event.operations} EEPROM operations"
     return Explanation(asked.label, f"in {where}, {cost}", b"", tuple(parts))
 
