@@ -6,12 +6,11 @@ from sscard.errors import ProfileError
 from sscard.inspect import fsck
 from sscard.keys.hierarchy import CARD_KEYS, KeyValue, Origin, Tier
 from sscard.perso import sources
-from sscard.perso.origins import origins, source_in, source_of
+from sscard.perso.origins import origins, source_of
 from sscard.perso.profile import Profile
 from sscard.perso.profile import names as card_names
 from sscard.perso.psam import PsamProfile, names
 from sscard.perso.psam_script import psam_script
-from sscard.perso.roots import demo_vault
 from sscard.sample import new_psam
 
 UK_PROVINCE = "E76ECD92CF71226BA29C064060C6DF32"
@@ -88,21 +87,6 @@ def test_cos_7_2_keys_may_come_from_anywhere():
     assert [(k.usage, k.id, k.value) for k in profile.keys] == [(0x28, 0x12, b"K" * 16)]
     assert ("UK@SSSE", Tier.PROVINCE) in asked
     assert ("IRK@SSSE", Tier.MINISTRY) in asked
-
-
-def test_ssse_6_a_vault_is_a_source_but_for_its_roots():
-    """What the ministry holds it does not give out: 67/08 becomes 47/08 of the province."""
-    vault = demo_vault("v2")
-    from_vault = PsamProfile.load(source=source_in(vault, "999901"))
-    from_roots = {key.name: key for key in PsamProfile.load().keys}
-    irk = key(from_vault, "IRK@SSSE")
-    assert (irk.usage, irk.id) == (0x47, 0x08)
-    assert irk.value.hex().upper() == "D1638B9247396335BFC73A6B2493F815"
-    for held in from_vault.keys:
-        if from_roots[held.name].usage >> 5 < Tier.MINISTRY:
-            assert held == from_roots[held.name]
-    psam = new_psam(from_vault)
-    assert not fsck(psam.image)
 
 
 def test_cos_7_2_other_algorithms_of_the_cards():

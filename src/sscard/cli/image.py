@@ -1,12 +1,13 @@
 """Commands on image files: make one, look into it, compare, check, clone."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sscard.cli.exits import ExitCode
-from sscard.cli.output import note, stdout, table, write_json
+from sscard.cli.output import hex_text, note, stdout, table, write_json
 from sscard.cli.settings import (
     ImageArgument,
     JsonOption,
@@ -15,9 +16,20 @@ from sscard.cli.settings import (
     refuse_existing,
     settings,
 )
+from sscard.cli.vaults import (
+    ModuleOption,
+    PassphraseOption,
+    PinOption,
+    TokenOption,
+    VaultOption,
+    open_vault,
+)
 
 if TYPE_CHECKING:
+    from sscard.card import Card
+    from sscard.env import Env
     from sscard.inspect.contents import Contents
+    from sscard.perso.psam import PsamProfile
 
 __all__ = ["clone", "diff", "dump", "fsck", "new", "states", "tree"]
 
@@ -35,6 +47,15 @@ def new(
     seed: Annotated[
         str, typer.Option("--seed", metavar="HEX", help="Seed of the card's random numbers.")
     ] = b"sscard".hex(),
+    vault: VaultOption = None,
+    passphrase: PassphraseOption = None,
+    token: TokenOption = None,
+    module: ModuleOption = None,
+    pin: PinOption = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="DIGITS", help="Of a PSAM's keys; default its cards'."),
+    ] = None,
     *,
     random_seed: Annotated[
         bool, typer.Option("--random-seed", help="A seed nobody knows.")
@@ -45,50 +66,96 @@ def new(
 ) -> None:
     """Make a card, or a PSAM, from a profile, by its own commands; save it as FILE and FILE.env.
 
-    The same profile and seed give the same bytes.
+    The same profile and seed give the same bytes. The keys of a PSAM come from --vault or --token
+    if one is given: enciphered, their values never leave it in clear.
     """
     import secrets
 
     from sscard import imagefile
     from sscard.env import Env
     from sscard.perso.profile import Profile
-    from sscard.perso.psam import PsamProfile
-    from sscard.perso.psam import names as psam_names
-    from sscard.sample import blank_card, new_card, new_psam
+    from sscard.perso.psam import PsamProfile, is_psam
+    from sscard.sample import blank_card, new_card
     from sscard.states import card_in_state
 
     refuse_existing(file, force=force)
     if blank and state:
         raise typer.BadParameter("a blank chip has no state", param_hint="--state")
     values = settings(set_)
-    kind = PsamProfile if profile in psam_names() else Profile
-    loaded = kind.load(profile, values)
     env = Env(secrets.token_bytes(32) if random_seed else hex_bytes(seed, "--seed"))
+    held = vault is not None or token is not None
+    if is_psam(profile):
+        if state:
+            raise typer.BadParameter("the states are those of cards", param_hint="--state")
+        with (
+            open_vault(profile, "social", vault, passphrase, token, module, pin)
+            if held
+            else nullcontext()
+        ) as keeper:
+            sam = PsamProfile.load(profile, values, vault=keeper, region=region)
+            _make_psam(file, sam, env, blank=blank, json=json)
+        return
+    if held or region:
+        raise typer.BadParameter("a vault's keys, and their region, are for PSAM profiles")
+    loaded = Profile.load(profile, values)
     if state:
         card = card_in_state(state, profile, values, env=env)
     elif blank:
         card = blank_card(loaded, env=env)
-    elif isinstance(loaded, PsamProfile):
-        card = new_psam(loaded, env=env)
     else:
         card = new_card(loaded, env=env)
     imagefile.save(file, card.image, card.env)
     if json:
-        write_json(
-            {
-                "file": str(file),
-                "profile": loaded.name,
-                "blank": blank,
-                "state": state,
-                "bytes": len(card.image),
-                "atr": card.atr.hex().upper(),
-            }
-        )
+        write_json(_made(file, profile, card, blank=blank) | {"state": state})
     else:
-        what = "a blank chip for" if blank else "a card of"
         made = f"profile {loaded.name}" + (f", {state}" if state else "")
-        size = f"{len(card.image) // 1024} KiB"
-        stdout().print(f"{file}: {what} {made}, {size}, ATR {card.atr.hex().upper()}")
+        _tell_made(file, "a blank chip for" if blank else "a card of", made, card)
+
+
+def _made(file: Path, profile: str, card: "Card", *, blank: bool) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "profile": profile,
+        "blank": blank,
+        "bytes": len(card.image),
+        "atr": card.atr.hex().upper(),
+    }
+
+
+def _tell_made(file: Path, what: str, profile: str, card: "Card") -> None:
+    size, atr = f"{len(card.image) // 1024} KiB", card.atr.hex().upper()
+    stdout().print(f"{file}: {what} {profile}, {size}, ATR {atr}")
+
+
+def _make_psam(file: Path, profile: "PsamProfile", env: "Env", *, blank: bool, json: bool) -> None:
+    """Make and save a PSAM; say which keys it has, by their check values."""
+    from sscard import imagefile
+    from sscard.inspect.names import algorithm_name
+    from sscard.sample import blank_card, new_psam
+
+    card = blank_card(profile, env=env) if blank else new_psam(profile, env=env)
+    imagefile.save(file, card.image, card.env)
+    keys = [
+        {
+            "usage": f"{key.usage:02X}",
+            "id": f"{key.id:02X}",
+            "name": key.name,
+            "algorithm": algorithm_name(key.algorithm),
+            "kcv": hex_text(key.kcv),
+        }
+        for key in (() if blank else profile.keys)
+    ]
+    if json:
+        made = _made(file, profile.name, card, blank=blank)
+        write_json(made | {"keys": keys, "withheld": list(profile.withheld)})
+        return
+    if keys:
+        columns = tuple(keys[0])
+        stdout().print(table(columns, [list(key.values()) for key in keys]))
+    what = "a blank chip for" if blank else "a PSAM of"
+    _tell_made(file, what, f"profile {profile.name}", card)
+    if profile.withheld:
+        note(f"kept by the vault, being its own keys: {', '.join(profile.withheld)}")
 
 
 def states(*, json: JsonOption = False) -> None:

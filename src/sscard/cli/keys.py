@@ -1,17 +1,26 @@
 """`sscard keys`: what a key vault holds, and the keys of a card below it. Never a root's value."""
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sscard.cli.output import hex_text, note, stdout, table, write_json
 from sscard.cli.settings import JsonOption, hex_bytes
+from sscard.cli.vaults import (
+    ModuleOption,
+    PassphraseOption,
+    PinOption,
+    TokenOption,
+    VaultOption,
+    open_token,
+    open_vault,
+    party_of,
+    passphrase_of,
+)
 
 if TYPE_CHECKING:
-    from sscard.keys.vault import BaseVault, CardIdentity, Party
-    from sscard.vaults.pkcs11 import Pkcs11Vault
+    from sscard.keys.vault import CardIdentity
 
 __all__ = ["app"]
 
@@ -26,40 +35,6 @@ ProfileOption = Annotated[
 ]
 PartyOption = Annotated[
     str, typer.Option("--party", metavar="social|bank", help="Whose keys; never both.")
-]
-VaultOption = Annotated[
-    Path | None, typer.Option("--vault", metavar="FILE", help="An encrypted vault file.")
-]
-PassphraseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--passphrase",
-        envvar="SSCARD_PASSPHRASE",
-        show_envvar=True,
-        help="Of the vault file; better from the environment, or asked for.",
-    ),
-]
-TokenOption = Annotated[
-    str | None, typer.Option("--token", metavar="LABEL", help="A PKCS#11 token.")
-]
-ModuleOption = Annotated[
-    str | None,
-    typer.Option(
-        "--module",
-        metavar="LIBRARY",
-        envvar="SSCARD_PKCS11_MODULE",
-        show_envvar=True,
-        help="The token's PKCS#11 library.",
-    ),
-]
-PinOption = Annotated[
-    str | None,
-    typer.Option(
-        "--pin",
-        envvar="SSCARD_TOKEN_PIN",
-        show_envvar=True,
-        help="Of the token; better from the environment, or asked for.",
-    ),
 ]
 
 
@@ -76,7 +51,7 @@ def list_keys(
     json: JsonOption = False,
 ) -> None:
     """List names, versions, algorithms, holders and check values; never values."""
-    with _opened(profile, party, vault, passphrase, token, module, pin) as keeper:
+    with open_vault(profile, party, vault, passphrase, token, module, pin) as keeper:
         rows = [
             {
                 "name": info.name,
@@ -121,7 +96,7 @@ def derive(
 
     card = _identity(card_identity(profile), region, card_factor, pan, psn)
     rows: list[dict[str, Any]] = []
-    with _opened(profile, party, vault, passphrase, token, module, pin) as keeper:
+    with open_vault(profile, party, vault, passphrase, token, module, pin) as keeper:
         if reveal and not keeper.test:
             raise Withheld("--reveal is for vaults of test keys only")
         for info in keeper.list_keys():
@@ -150,88 +125,31 @@ def new(
     token: TokenOption = None,
     module: ModuleOption = None,
     pin: PinOption = None,
+    psam: Annotated[
+        str | None,
+        typer.Option("--psam", metavar="NAME", help="Also the master keys of a PSAM profile."),
+    ] = None,
 ) -> None:
     """Make a vault file, or fill an empty token, with the fictional test keys of a profile."""
     from sscard.keys.vault import VaultError
-    from sscard.perso.roots import roots
+    from sscard.perso.roots import psam_roots, roots
     from sscard.vaults.file import FileVault
 
-    whose = _party(party)
-    keys = roots(profile, whose)
+    whose = party_of(party)
+    keys = roots(profile, whose) + (psam_roots(psam) if psam is not None else ())
     if (vault is None) == (token is None):
         raise typer.BadParameter("exactly one of --vault FILE and --token LABEL says where")
     if vault is not None:
-        secret = _passphrase(passphrase, new=True)
+        secret = passphrase_of(passphrase, new=True)
         with FileVault.create(vault, secret, whose, test=True) as file:
             file.install_all(keys)
     else:
-        with _token(str(token), module, pin, whose, fill=True) as keeper:
+        with open_token(str(token), module, pin, whose, fill=True) as keeper:
             if keeper.list_keys():
                 raise VaultError(f"the token {token} holds keys already")
             for root in keys:
                 keeper.install(root)
     note(f"{len(keys)} {whose} test keys of {profile} are in {vault or token}")
-
-
-def _opened(
-    profile: str,
-    party: str,
-    vault: Path | None,
-    passphrase: str | None,
-    token: str | None,
-    module: str | None,
-    pin: str | None,
-) -> "BaseVault":
-    """Return the vault the options name."""
-    from sscard.keys.vault import ForeignKey
-    from sscard.perso.roots import demo_vault
-    from sscard.vaults.file import FileVault
-
-    whose = _party(party)
-    if vault is not None and token is not None:
-        raise typer.BadParameter("--vault and --token name two vaults")
-    if token is not None:
-        return _token(token, module, pin, whose, fill=False)
-    if vault is None:
-        return demo_vault(profile, whose)
-    opened = FileVault.open(vault, _passphrase(passphrase, new=False))
-    if opened.party is not whose:
-        raise ForeignKey(f"{vault} is a vault of {opened.party} keys: --party {opened.party}")
-    return opened
-
-
-def _token(
-    label: str, module: str | None, pin: str | None, party: "Party", *, fill: bool
-) -> "Pkcs11Vault":
-    try:
-        from sscard.vaults.pkcs11 import Pkcs11Vault
-    except ImportError:
-        raise typer.BadParameter(
-            "tokens need python-pkcs11: pip install 'sscard[pkcs11]'", param_hint="--token"
-        ) from None
-    if module is None:
-        raise typer.BadParameter("the token's library is missing", param_hint="--module")
-    secret = pin if pin is not None else typer.prompt("PIN", hide_input=True, err=True)
-    return Pkcs11Vault.open(
-        module, label, secret, party, test=True if fill else None, writable=fill
-    )
-
-
-def _passphrase(given: str | None, *, new: bool) -> str:
-    if given is not None:
-        return given
-    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
-
-
-def _party(word: str) -> "Party":
-    from sscard.keys.vault import Party
-
-    try:
-        return Party(word)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{word!r} is neither social nor bank", param_hint="--party"
-        ) from None
 
 
 def _identity(

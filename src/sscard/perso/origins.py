@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 
 from sscard.errors import ProfileError
 from sscard.keys.block import Algorithm
-from sscard.keys.hierarchy import CARD_KEYS, CardKey, KeyValue, Origin, Tier, factors
-from sscard.keys.vault import KeyRef, UnknownKey, Vault
+from sscard.keys.hierarchy import CARD_KEYS, CardKey, KeyValue, Origin, Tier
 from sscard.perso import sources
 from sscard.perso.table import Table
 from sscard.spec.codes import ALGORITHMS, KEY_TYPES
 
-__all__ = ["KeySource", "origins", "source_in", "source_of"]
+__all__ = ["KeySource", "origins", "source_of"]
 
 KeySource = Callable[[CardKey, Tier], tuple[KeyValue, Tier] | None]
 """Asked for a card key at a tier, gives its value and tier: a lower one where the key begins
@@ -29,10 +28,13 @@ _TIERS = {
 }
 
 
-def source_of(profile: str) -> KeySource:
-    """Return the keys of a card profile, by name or path, at any tier. Errors: ProfileError."""
+def source_of(profile: str, region: str | None = None) -> KeySource:
+    """Return the keys of a card profile, by name or path, at any tier. Errors: ProfileError.
+
+    `region`, 6 digits, is by default the profile's own.
+    """
     tree = sources.read(profile)
-    region = Table(tree).text("region")
+    where = region or Table(tree).text("region")
     known = origins(tree)
 
     def source(key: CardKey, tier: Tier) -> tuple[KeyValue, Tier] | None:
@@ -40,7 +42,7 @@ def source_of(profile: str) -> KeySource:
         if origin is None:
             return None
         reached = min(tier, origin.tier)
-        return origin.at(reached, region), reached
+        return origin.at(reached, where), reached
 
     return source
 
@@ -79,25 +81,3 @@ def _origin(table: Table, default: str) -> Origin:
     if words not in _TIERS:
         raise ProfileError(f"{table.where('factors')}: a PSAM leads from a tier down to the card")
     return Origin(KeyValue(table.secret("root", 16), algorithm), _TIERS[words])
-
-
-def source_in(vault: Vault, region: str) -> KeySource:
-    """Return the keys of a vault of test keys, at any tier below its own.
-
-    What begins at the tier asked for would be a root, which no vault gives out: the key comes
-    one tier lower. Errors, when a key is asked for: VaultError of a vault that withholds it.
-    """
-    tiers = factors(region, bytes(8))
-
-    def source(key: CardKey, tier: Tier) -> tuple[KeyValue, Tier] | None:
-        try:
-            top = vault.info(key.label).levels
-        except UnknownKey:
-            return None
-        reached = min(tier, Tier(max(top - 1, 0)))
-        path = tuple(factor for below, factor in tiers.items() if reached <= below < top)
-        if reached is Tier.CARD or not path:
-            return None
-        return vault.derive(KeyRef(key.label, path)), reached
-
-    return source

@@ -3,7 +3,8 @@
 Its working keys are those of a card profile, at the tier of who issues the PSAM: `level`
 ministry, province or city. Keys for the whole nation (usage 67) start at the ministry's root
 whatever the level, so that every terminal knows every card. `PsamProfile.load` takes key values
-from the card profile's roots, or from any other `KeySource`, such as a vault.
+from the card profile's roots, or from any other `KeySource`; or it leaves them in a vault, which
+gives them out enciphered when the PSAM is made (`perso.psam_vault`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,11 @@ from sscard.errors import ProfileError
 from sscard.iso.text import bcd
 from sscard.keys.block import Algorithm
 from sscard.keys.hierarchy import CARD_KEYS, Tier
+from sscard.keys.vault import Vault
 from sscard.perso import parse, sources
 from sscard.perso.model import Chip, TransportKey
-from sscard.perso.origins import KeySource, source_of
+from sscard.perso.origins import KeySource, origins, source_of
+from sscard.perso.psam_vault import HeldKey, PsamKey, shares
 from sscard.perso.table import Table
 from sscard.spec.codes import ALGORITHMS
 from sscard.spec.psam import (
@@ -27,27 +30,16 @@ from sscard.spec.psam import (
     use_of,
 )
 
-__all__ = ["PsamKey", "PsamProfile", "names"]
+__all__ = ["HeldKey", "PsamKey", "PsamProfile", "is_psam", "names"]
 
 names = sources.psam_names
 _LEVELS = {tier.name.lower(): tier for tier in (Tier.MINISTRY, Tier.PROVINCE, Tier.CITY)}
 _ALGORITHMS = (Algorithm.TDES, Algorithm.DES, Algorithm.SM4)
 
 
-@dataclass(frozen=True, slots=True)
-class PsamKey:
-    """A key of a PSAM: its usage byte, its version or id, its algorithm and value (cos 7.2)."""
-
-    name: str
-    usage: int
-    id: int
-    algorithm: int
-    value: bytes = field(repr=False)
-
-    @property
-    def plain(self) -> bytes:
-        """The plain data of WRITE KEY: the key head of three bytes, then the key."""
-        return bytes((self.usage, self.id, self.algorithm)) + self.value
+def is_psam(profile: str) -> bool:
+    """Whether a profile, by name or path, is a PSAM's. Errors: ProfileError if there is none."""
+    return "level" in sources.read(profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,8 @@ class PsamProfile:
 
     Shapes: `terminal` 6 bytes; `card_info` 14 bytes of 0015, `application_info` 25 bytes of
     0017; `transaction_number` the last one used. `masters` and `maintenance` are the MF's key
-    and DF01's.
+    and DF01's. `vault` holds the keys that are not given by value; `withheld` names those that
+    it does not give out, being its own.
     """
 
     name: str
@@ -75,7 +68,9 @@ class PsamProfile:
     transaction_number: int
     masters: tuple[PsamKey, PsamKey]
     maintenance: tuple[PsamKey, PsamKey]
-    keys: tuple[PsamKey, ...]
+    keys: tuple[PsamKey | HeldKey, ...]
+    withheld: tuple[str, ...] = ()
+    vault: Vault | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(
@@ -83,13 +78,21 @@ class PsamProfile:
         name: str = "psam",
         overrides: Mapping[str, object] | None = None,
         source: KeySource | None = None,
+        *,
+        vault: Vault | None = None,
+        region: str | None = None,
     ) -> "PsamProfile":
         """Load a shipped PSAM profile by name, or a file by path, with single values replaced.
 
-        `source` gives the working keys in place of the roots of the profile's `cards`. Errors:
-        ProfileError naming the key and what may stand there.
+        `source` gives the working keys in place of the roots of the profile's `cards`; a `vault`
+        keeps them until the PSAM is made, and its values are never here. `region`, 6 digits, is
+        that of the PSAM's province and city, by default that of its cards. Errors: ProfileError
+        naming the key and what may stand there; VaultError.
         """
-        return _profile(name, sources.with_settings(sources.read(name), overrides or {}), source)
+        tree = sources.with_settings(sources.read(name), overrides or {})
+        if vault is not None and source is not None:
+            raise ProfileError(f"{name}: working keys come from a source or from a vault")
+        return _profile(name, tree, source, vault, region)
 
     def describe(self) -> str:
         """Return the profile in words, for people; no key values."""
@@ -102,17 +105,28 @@ class PsamProfile:
         return "\n".join(lines)
 
 
-def _profile(name: str, tree: sources.Tree, source: KeySource | None) -> PsamProfile:
+def _profile(
+    name: str,
+    tree: sources.Tree,
+    source: KeySource | None,
+    vault: Vault | None,
+    region: str | None,
+) -> PsamProfile:
     top = Table(tree)
     top.number("format", 1, 1)
     level = top.choice("level", _LEVELS)
     cards = top.text("cards", "")
     atr = top.table("atr")
     card, application = top.table("card"), top.table("application")
-    if source is None and cards:
-        source = source_of(cards)
     listed = tuple(_listed(top.table("key")))
-    issued = tuple(_issued(source, level)) if source is not None else ()
+    issued: tuple[PsamKey | HeldKey, ...] = ()
+    withheld: tuple[str, ...] = ()
+    if vault is not None:
+        tree_of_cards = sources.read(cards) if cards else {}
+        where = region or (Table(tree_of_cards).text("region") if cards else "")
+        issued, withheld = shares(vault, origins(tree_of_cards), where, level)
+    elif source is not None or cards:
+        issued = tuple(_issued(source or source_of(cards, region), level))
     made = PsamProfile(
         name=name,
         title=top.text("title"),
@@ -134,6 +148,8 @@ def _profile(name: str, tree: sources.Tree, source: KeySource | None) -> PsamPro
             _head(application, "maintenance", Use.MAINTENANCE),
         ),
         keys=issued + listed,
+        withheld=withheld,
+        vault=vault,
     )
     for table in (atr, card, application, top):
         table.finish()
@@ -214,7 +230,7 @@ def _issued(source: KeySource, level: Tier) -> Iterator[PsamKey]:
             yield PsamKey(key.label, usage_byte(use, reached), number, value.algorithm, value.value)
 
 
-def _refuse_doubles(name: str, keys: tuple[PsamKey, ...]) -> None:
+def _refuse_doubles(name: str, keys: tuple[PsamKey | HeldKey, ...]) -> None:
     seen: dict[tuple[int, int], str] = {}
     for key in keys:
         other = seen.setdefault((key.usage, key.id), key.name)

@@ -8,10 +8,15 @@ from collections.abc import Generator, Iterator
 
 from sscard.iso.apdu import Command
 from sscard.iso.tlv import encode
-from sscard.keys.block import engine
-from sscard.keys.line import line_mac, wrap
-from sscard.perso.model import TransportKey
-from sscard.perso.psam import PsamKey, PsamProfile
+from sscard.perso.psam import PsamProfile
+from sscard.perso.psam_vault import (
+    MASTER_NAMES,
+    ByValue,
+    HeldKey,
+    Protection,
+    PsamKey,
+    protection_in,
+)
 from sscard.perso.steps import Step, Steps, select_name
 from sscard.spec.psam import (
     APPLICATION_FID,
@@ -42,32 +47,35 @@ _CHALLENGE = 8
 def psam_script(profile: PsamProfile) -> Steps:
     """Yield the steps that personalise a blank PSAM; send each one's response data back."""
     master, maintenance = profile.masters[0], profile.maintenance[0]
+    card, application = (
+        protection_in(profile.vault, name, key)
+        for name, key in zip(MASTER_NAMES, profile.masters, strict=True)
+    )
     yield from _create_directory(DirectoryEntry(_MF, FileKind.MF, profile.df_name, DIR_FID))
     yield from _create_key_file(2)
     yield from _create(FileEntry(DIR_FID, FileKind.VARIABLE, _DIR_SIZE, write=_MASTER_KEY))
     yield from _append_directory_entry()
     yield from _transparent(CARD_INFO_FID, profile.card_info, _MASTER_KEY)
     yield from _transparent(TERMINAL_FID, profile.terminal, NEVER)
-    yield from write_psam_key(profile.transport_key, master)
-    yield from write_psam_key(master, maintenance)
+    yield from write_psam_key(ByValue(profile.transport_key), master)
+    yield from write_psam_key(card, maintenance)
     yield from _create_directory(DirectoryEntry(APPLICATION_FID, FileKind.DF, APPLICATION_NAME))
     yield from select_name("the application", APPLICATION_NAME)
-    yield from _application(profile)
+    yield from _application(profile, card, application)
     yield from select_name("the MF", profile.df_name)
-    yield from end_issue("the MF", master)
+    yield from end_issue("the MF", card)
 
 
-def _application(profile: PsamProfile) -> Steps:
+def _application(profile: PsamProfile, card: Protection, application: Protection) -> Steps:
     """DF01: its files, its master key under the MF's, its working keys under that."""
-    master = profile.masters[1]
     yield from _create_key_file(2 + len(profile.keys))
     yield from _transparent(APPLICATION_INFO_FID, profile.application_info, _MASTER_KEY)
     number = profile.transaction_number.to_bytes(COUNTER_SIZE, "big")
     yield from _transparent(profile.counter_fid, number, NEVER)
-    yield from write_psam_key(profile.masters[0], master)
+    yield from write_psam_key(card, profile.masters[1])
     for key in (profile.maintenance[1], *profile.keys):
-        yield from write_psam_key(master, key)
-    yield from end_issue("the application", master)
+        yield from write_psam_key(application, key)
+    yield from end_issue("the application", application)
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -103,28 +111,27 @@ def _append_directory_entry() -> Iterator[Step]:
 # --- keys ---------------------------------------------------------------------------------------
 
 
-def write_psam_key(parent: PsamKey | TransportKey, key: PsamKey, *, replace: bool = False) -> Steps:
+def write_psam_key(parent: Protection, key: PsamKey | HeldKey, *, replace: bool = False) -> Steps:
     """WRITE KEY under its parent's protection. Source: cos 7.2."""
     challenge = yield from _challenge(parent)
-    data = wrap(parent.algorithm, parent.value, key.plain)
-    command = Command(0x84, 0xD4, int(replace), 0x00, data)
+    command = Command(0x84, 0xD4, int(replace), 0x00, parent.wrapped(key))
     yield Step(f"write {key.name}", _with_mac(parent, challenge, command), secret=True)
 
 
-def end_issue(name: str, master: PsamKey) -> Steps:
+def end_issue(name: str, master: Protection) -> Steps:
     """END ISSUE of the current directory. Source: cos 7.3."""
     challenge = yield from _challenge(master)
     command = Command(0x84, 0x1C, 0x00, 0x00)
     yield Step(f"end the issue of {name}", _with_mac(master, challenge, command))
 
 
-def _challenge(key: PsamKey | TransportKey) -> Generator[Step, bytes, bytes]:
-    length = min(_CHALLENGE, engine(key.algorithm, key.value).block)
+def _challenge(key: Protection) -> Generator[Step, bytes, bytes]:
+    length = min(_CHALLENGE, key.block)
     return (yield Step("get challenge", Command(0x00, 0x84, 0x00, 0x00, le=length)))
 
 
-def _with_mac(key: PsamKey | TransportKey, challenge: bytes, command: Command) -> Command:
+def _with_mac(key: Protection, challenge: bytes, command: Command) -> Command:
     """Put the line protection MAC behind the data (cos 6.1)."""
     head = bytes((*command[:4], len(command.data) + 4))
-    mac = line_mac(key.algorithm, key.value, challenge, head + command.data)
+    mac = key.mac(challenge, head + command.data)
     return command._replace(data=command.data + mac)

@@ -13,10 +13,12 @@ from sscard.keys.block import Algorithm
 from sscard.keys.vault import CardIdentity, MemoryVault, Party, Root
 from sscard.perso import sources
 from sscard.perso.profile import Profile
+from sscard.perso.psam import PsamProfile
+from sscard.perso.psam_vault import MASTER_NAMES
 from sscard.perso.table import Table
 from sscard.spec.codes import ALGORITHMS
 
-__all__ = ["card_identity", "demo_vault", "roots"]
+__all__ = ["card_identity", "demo_vault", "psam_roots", "roots"]
 
 _PATH = ("province", "city", "card")
 _MASTERS = {"MF": "CMK", "SSSE": "EMK-S", "PSE": "EMK-P"}
@@ -51,6 +53,20 @@ def roots(
         root
         for root in found
         if Party.of(root.name) is party and root.algorithm is not Algorithm.SSF33
+    )
+
+
+def psam_roots(
+    profile: str = "psam", overrides: Mapping[str, object] | None = None
+) -> tuple[Root, ...]:
+    """Return the master keys of a PSAM profile: what a vault protects its key load with.
+
+    Errors: ProfileError.
+    """
+    masters = PsamProfile.load(profile, overrides).masters
+    return tuple(
+        Root(name, key.value, 1, Algorithm(key.algorithm), levels=0)
+        for name, key in zip(MASTER_NAMES, masters, strict=True)
     )
 
 
