@@ -2,24 +2,28 @@
 
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sscard.cli.output import note, stdout, write_json
+from sscard.cli.serve_control import HELP, Control, Place, foreground, listen, write_answer
 from sscard.cli.settings import JsonOption
 from sscard.errors import TransportError
 
 if TYPE_CHECKING:
     from sscard.card import Card
     from sscard.cos.trace import Event
-    from sscard.transport.pcscd import PrivatePcscd
+    from sscard.transport.pcscd import PrivatePcscd, VirtualSlot
+    from sscard.transport.port import CardPort, Link
     from sscard.transport.serve import CardSlot
 
 __all__ = ["serve"]
@@ -35,9 +39,15 @@ def serve(
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="vpcd's port; the next card takes the next.")
     ] = _PORT,
+    psam: Annotated[
+        Path | None, typer.Option("--psam", metavar="FILE", help="A PSAM, in a reader of its own.")
+    ] = None,
     *,
     sample: Annotated[
         bool, typer.Option("--sample", help="Also serve a sample card that nobody keeps.")
+    ] = False,
+    sample_psam: Annotated[
+        bool, typer.Option("--sample-psam", help="Also serve the sample card's PSAM.")
     ] = False,
     direct: Annotated[
         bool, typer.Option("--direct", help="Answer at once, not with 61xx and 6Cxx.")
@@ -48,50 +58,91 @@ def serve(
     trace: Annotated[
         bool, typer.Option("--trace", help="Print what is exchanged, explained, secrets masked.")
     ] = False,
+    control: Annotated[
+        bool, typer.Option("--control", help="Take orders from a pipe, not only when typed.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Put cards into the virtual readers of pcscd until Ctrl-C or SIGTERM.
 
     A served file is the card's EEPROM: every write reaches it at once, and nobody else may use it.
+    While it runs it takes orders, a line each: pull 1, insert 1, swap 1 FILE, reset, list, quit.
     """
-    from sscard.card import Card
     from sscard.sample import sample_card
-    from sscard.transport.memory import PoweredSlot
+    from sscard.sample import sample_psam as make_psam
     from sscard.transport.pcscd import PrivatePcscd
     from sscard.transport.serve import CardSlot, serve_cards
 
-    if not images and not sample:
-        raise typer.BadParameter("give image files, or --sample")
+    files = [*(images or ()), *((psam,) if psam is not None else ())]
+    if not (files or sample or sample_psam):
+        raise typer.BadParameter("give image files, --sample or --sample-psam")
     stop = _stop_on_signals()
     _log_events()
+    several = len(files) + sample + sample_psam > 1
+    made = _Made("apdu" if direct else "t0", traced=trace, named=several)
+    orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
     with ExitStack() as stack:
-        cards: list[tuple[str, Card]] = [
-            (str(path), stack.enter_context(Card.open(path))) for path in images or ()
-        ]
+        cards: list[tuple[str, CardPort, ExitStack]] = []
+        for path in files:
+            file = stack.enter_context(ExitStack())
+            cards.append((str(path), file.enter_context(made.opened(str(path))), file))
         if sample:
-            cards.append(("sample card", sample_card()))
+            cards.append(("sample card", made.port("sample card", sample_card()), ExitStack()))
+        if sample_psam:
+            cards.append(("sample PSAM", made.port("sample PSAM", make_psam()), ExitStack()))
         daemon: PrivatePcscd | None = None
         if with_pcscd:
             daemon = stack.enter_context(PrivatePcscd(slots=len(cards)))
-            places = [CardSlot(slot.host, slot.port) for slot in daemon.slots]
+            slots = [CardSlot(slot.host, slot.port) for slot in daemon.slots]
         else:
-            places = [CardSlot(host, port + index) for index in range(len(cards))]
-        if trace:
-            for name, card in cards:
-                card.trace(_tracer(name if len(cards) > 1 else ""))
-        slots = [
-            PoweredSlot(card, link="apdu" if direct else "t0", atr=card.atr) for _, card in cards
-        ]
+            slots = [CardSlot(host, port + index) for index in range(len(cards))]
+        places = _places(cards, slots, daemon)
+        stack.callback(_close, places)  # the files of cards swapped in
+        typed = foreground(sys.stdin)
+        if control or typed:
+            desk = Control(places, made.opened, stop.set)
+            listen(sys.stdin, desk, orders, partial(write_answer, as_json=json))
         try:
             serve_cards(
-                list(zip(places, slots, strict=True)),
+                [(place.slot, place.port) for place in places],
                 stop,
-                on_ready=lambda: _tell(cards, places, daemon, json=json),
+                on_ready=lambda: _tell(places, daemon, json=json, typed=typed),
+                orders=orders,
             )
         except TransportError as error:
             if daemon is None and "no reader" in str(error):
                 raise TransportError(f"{error} (--with-pcscd starts one)") from None
             raise
+
+
+class _Made:
+    """Makes ports of cards, all alike: their link, and whether they are traced, under a name."""
+
+    def __init__(self, link: "Link", *, traced: bool, named: bool) -> None:
+        self._link = link
+        self._traced = traced
+        self._named = named
+
+    def port(self, name: str, card: "Card") -> "CardPort":
+        """Return a card as a reader wants it."""
+        from sscard.transport.memory import PoweredSlot
+
+        if self._traced:
+            card.trace(_tracer(name if self._named else ""))
+        return PoweredSlot(card, link=self._link, atr=card.atr)
+
+    @contextmanager
+    def opened(self, path: str) -> "Iterator[CardPort]":
+        """Open an image file; it is the card's EEPROM while the context lasts."""
+        from sscard.card import Card
+
+        with Card.open(Path(path)) as card:
+            yield self.port(path, card)
+
+
+def _close(places: list[Place]) -> None:
+    for place in places:
+        place.file.close()
 
 
 def _stop_on_signals() -> threading.Event:
@@ -112,39 +163,60 @@ def _log_events() -> None:
     logger.setLevel(logging.INFO)
 
 
-def _tell(
-    cards: "list[tuple[str, Card]]",
-    places: "list[CardSlot]",
+def _places(
+    cards: "list[tuple[str, CardPort, ExitStack]]",
+    slots: "list[CardSlot]",
     daemon: "PrivatePcscd | None",
-    *,
-    json: bool,
-) -> None:
+) -> list[Place]:
+    places = []
+    for number, ((name, port, file), slot) in enumerate(zip(cards, slots, strict=True)):
+        reader, see = str(slot), _see_nothing
+        if daemon is not None:
+            virtual = daemon.slots[number]
+            reader, see = virtual.name, partial(_see, daemon, virtual)
+        places.append(Place(reader, slot, name, port, see, file))
+    return places
+
+
+def _see(daemon: "PrivatePcscd", slot: "VirtualSlot", present: bool) -> None:
+    daemon.wait(slot, present=present)
+
+
+def _see_nothing(_present: bool) -> None:
+    """A daemon that is not ours is not asked what it sees."""
+
+
+def _tell(places: list[Place], daemon: "PrivatePcscd | None", *, json: bool, typed: bool) -> None:
     """Say what is where, once every card is in its reader and our pcscd has noticed."""
-    readers = [str(place) for place in places]
-    if daemon is not None:
-        for slot in daemon.slots:
-            daemon.wait(slot, present=True)
-        readers = [slot.name for slot in daemon.slots]
+    for place in places:
+        place.see(True)
     if json:
         write_json(
             {
                 "pid": os.getpid(),
                 "environment": daemon.environment if daemon else {},
                 "readers": [
-                    {"reader": reader, "card": name, "atr": card.atr.hex().upper()}
-                    for reader, (name, card) in zip(readers, cards, strict=True)
+                    {
+                        "reader": place.reader,
+                        "card": place.card,
+                        "atr": place.port.atr.hex().upper(),
+                    }
+                    for place in places
                 ],
             }
         )
         return
     console = stdout()
-    for reader, (name, card) in zip(readers, cards, strict=True):
-        console.print(f"{name} is in reader {reader}, ATR {card.atr.hex(' ').upper()}")
+    for place in places:
+        atr = place.port.atr.hex(" ").upper()
+        console.print(f"{place.card} is in reader {place.reader}, ATR {atr}")
     if daemon is not None:
         console.print("Clients find this pcscd by one variable:")
         for name, value in daemon.environment.items():
             console.print(f"    export {name}={value}")
         note(f"warning: {daemon.warning}")
+    if typed:
+        console.print(f"Orders: {HELP}.")
     console.print("Ctrl-C takes the cards out.")
     sys.stdout.flush()
 

@@ -1,7 +1,8 @@
 """A private pcscd with vpcd readers: own socket, own ports, no root, gone when you leave.
 
 pcscd takes its listening socket by the socket-activation protocol, and clients find that by
-PCSCLITE_CSOCK_NAME; so any number of daemons live side by side and none is system-wide.
+PCSCLITE_CSOCK_NAME; so any number of daemons live side by side and none is system-wide. On
+Linux a daemon ends with the process that started it, even by `kill -9`; its folder then stays.
 
 Source: pcsc, "Start a private pcscd".
 """
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +41,17 @@ _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 
 _LAUNCH = """\
 import os, sys
+if sys.argv[1] != "0":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 15)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the process that wanted this pcscd is gone")
+del sys.argv[1]
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """
+"""What becomes pcscd. On Linux it ends with us, however we end (PR_SET_PDEATHSIG, SIGTERM)."""
 
 
 def find_pcscd() -> str:
@@ -239,7 +248,16 @@ class PrivatePcscd:
             path.chmod(0o666)
             listener.listen(64)
             self._process = subprocess.Popen(
-                [*launcher, str(listener.fileno()), pcscd, "--foreground", "-c", config, *options],
+                [
+                    *launcher,
+                    _owner(),
+                    str(listener.fileno()),
+                    pcscd,
+                    "--foreground",
+                    "-c",
+                    config,
+                    *options,
+                ],
                 pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -293,6 +311,15 @@ class PrivatePcscd:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _owner() -> str:
+    """Return whose end is the daemon's: our process id, 0 for nobody's.
+
+    Linux means the thread that started it, so only the main one, which lasts, will do.
+    """
+    lasts = threading.current_thread() is threading.main_thread()
+    return str(os.getpid()) if sys.platform == "linux" and lasts else "0"
 
 
 def _short_folder() -> str | None:

@@ -8,9 +8,11 @@ Source: pcsc, "vpcd wire protocol"; swapping cards as described there.
 """
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -129,8 +131,12 @@ def serve_cards(
     stop: threading.Event,
     *,
     on_ready: Callable[[], None] = lambda: None,
+    orders: "queue.SimpleQueue[Callable[[], None]] | None" = None,
 ) -> None:
     """Put every card into its slot, call `on_ready`, and stay until `stop` is set.
+
+    What is put into `orders` meanwhile is called here, one after the other: the only thread that
+    may move the cards.
 
     Whatever happens, all cards are out of their slots and without power at the end. Errors:
     `TransportError` when a slot has no reader, or when a card was driven out of its slot (then
@@ -140,7 +146,10 @@ def serve_cards(
         for slot, card in cards:
             slot.insert(card)
         on_ready()
-        while not stop.wait(0.5):  # in steps, so that a signal is noticed on every system
+        waiting = orders if orders is not None else queue.SimpleQueue()
+        while not stop.is_set():
+            with suppress(queue.Empty):
+                waiting.get(timeout=0.25)()  # in steps, so that a signal is noticed everywhere
             for slot, _ in cards:
                 if slot.failure is not None:
                     raise TransportError(f"the card at {slot} failed") from slot.failure
