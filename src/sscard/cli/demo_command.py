@@ -43,4 +43,5 @@ def demo(
     if keep is not None:
         imagefile.save(keep, story.card.image, story.card.env)
         if not json:
-            console.print(f"The card is in {keep}; sscard serve {keep} --sample-psam serves it.")
+            console.print(f"The card is in {keep}.")
+            console.print(f"sscard serve {keep} --sample-psam puts it and its PSAM into readers.")
