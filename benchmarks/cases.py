@@ -6,6 +6,7 @@ from itertools import cycle
 from benchmarks.debit import OnlineDebit
 from benchmarks.floor import BareCard, virtual_smart_card
 from benchmarks.measure import Case
+from benchmarks.social import social_cases
 from sscard.builder import build
 from sscard.card import Activation, Card
 from sscard.keys.session import cryptogram
@@ -30,6 +31,7 @@ def cases() -> Iterator[Case]:
     yield from _floors()
     yield from _reading()
     yield from _security()
+    yield from social_cases()
     yield from _paying()
     yield from _copies()
     yield from _making()
