@@ -4,6 +4,8 @@ import json
 import sys
 
 import pytest
+import three_by_three
+from three_by_three import CARDS, TERMINALS, table
 
 from sscard import imagefile
 from sscard.inspect import fsck
@@ -145,3 +147,13 @@ wrong("closed", lambda: port.transmit(bytes(5)))
     assert list(lines) == ["unknown", "several", "empty", "short", "closed"]
     assert "no reader" in lines["unknown"]
     assert "several" in lines["several"]
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [cell for cell in table() if cell[0] in TERMINALS])
+def test_ssse_8_terminal_and_card_in_readers(serve, slots, clients, terminal, kind):
+    """The table of docs/terminal.md, with card and PSAM in two readers."""
+    serve(powered(new_card(CARDS[kind]), "t0"), slots[0])
+    serve(powered(sample_psam(), "t0"), slots[1])
+    names = slots[0].name, slots[1].name
+    told = clients.run(sys.executable, three_by_three.__file__, terminal, *names)
+    assert told.strip() == table()[terminal, kind]
