@@ -77,6 +77,8 @@ def validity(
     """
     if not card.readable:
         yield _found(Check.ATR, card.ordinary, card.atr.hex().upper())
+        if not card.blocked:
+            yield CheckResult(Check.VERSION, Outcome.FAILED, "EF05 cannot be read")
         yield _found(Check.NOT_BLOCKED, not card.blocked, f"SELECT answered {card.selected}")
         return
     yield _found(Check.ATR, card.ordinary, card.atr.hex().upper())
