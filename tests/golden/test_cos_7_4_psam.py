@@ -66,6 +66,17 @@ def test_cos_7_4_city_level_psam(link):
     assert sam(f"80FA000008 {CHOSEN}") == CRYPTOGRAM + "9000"
 
 
+def test_ssse_5_3_terminals_select_df01_before_each_computation(sam):
+    """`00 A4 02 00 02 DF01`, from the MF the first time and from DF01 itself the next."""
+    sam.ok("00A40000023F00")
+    for _ in range(2):
+        sam.ok("00A4020002DF01", f"BFDE481218 {CSN8} {CITY} {R}")
+        assert sam.ok(f"80FA000008 {CHOSEN}") == CRYPTOGRAM
+    sam.ok(f"BFDE481218 {CSN8} {CITY} {R}", "00A4020002DF01")
+    assert sam.sw(f"80FA000008 {CHOSEN}") == "6985", "SELECT ends the temporary key"
+    assert sam.sw("00A4020002DF02") == "6A82"
+
+
 @pytest.mark.parametrize("chosen", [CHOSEN, R])
 def test_cos_7_4_both_second_halves_work(sam, chosen):
     """Observed terminals send a fixed text or R itself as D."""

@@ -83,7 +83,8 @@ class Applet:
     takes its own right away (ssse-lb002 4.3). `transaction_lapses`: what a command began lasts
     for the next one only, GET RESPONSE aside (ssse-lb002 3.10). `blocked_answers`: a blocked
     application goes on answering (pse-pboc 1.2). `names_only`: SELECT goes by DF name, but for
-    3F00 (pse-pboc 1.2). `on_select` runs after a directory became current, `on_select_file`
+    3F00 (pse-pboc 1.2). `reselects`: SELECT with P1 = 02 finds the current DF itself too
+    (ssse-lb002 5.1, 5.3). `on_select` runs after a directory became current, `on_select_file`
     after an EF did, `on_failed_select` when a SELECT found nothing. `override`: whether files
     may be written whatever their condition, for personalisation (cos 2.3). `table` has every
     command of the environment; `table_for` says which of them the current directory takes now,
@@ -105,6 +106,7 @@ class Applet:
     transaction_lapses: bool = False
     blocked_answers: bool = False
     names_only: bool = False
+    reselects: bool = False
     on_select: Callable[["Domain"], None] = _nothing
     on_failed_select: Callable[["Domain"], None] = _nothing
     on_select_file: Callable[["Domain"], None] = _nothing

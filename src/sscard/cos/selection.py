@@ -128,9 +128,12 @@ class Selector:
         if command.p1 == _CHILD_DF:
             return self._child(domain, here, fid, directories=True)
         if command.p1 == _CHILD_EF:
-            return self._child(domain, here, fid, directories=False) or self._child(
+            found = self._child(domain, here, fid, directories=False) or self._child(
                 domain, here, fid, directories=True
             )
+            if found is None and domain.applet.reselects and here.fid == fid:
+                return domain, here
+            return found
         node = here.child(fid)
         if node is not None:
             return domain, node

@@ -35,6 +35,7 @@ PSAM_APPLET = Applet(
     table=_TABLE,
     fci=fci,
     override=issuing.in_issue,
+    reselects=True,
     on_select=forget,
     on_select_file=forget,
 )
