@@ -1,4 +1,4 @@
-"""ssse-lb002 10.4-10.8 once more, computed by the PSAM and played to the card.
+"""ssse-lb002 10.2-10.8 once more, computed by the PSAM and played to the card.
 
 What the terminal does between the two is what it does in the field: factors, padding, for SM4
 the folding. Under 3DES the PSAM's environment is sx1, under SM4 sx3 beside a v3 card.
@@ -10,8 +10,10 @@ from ssse_desk import SM4, TDES, Desk
 
 from sscard.builder import build
 from sscard.card import Card
+from sscard.keys import engine
 from sscard.keys.mac import fold4, fold16
 from sscard.perso.profile import Profile
+from sscard.perso.psam import PsamProfile
 from sscard.sample import new_card, new_psam
 
 CARD, CITY, PROVINCE = "8649999900000001", "3939393930317378", "3939303030307368"
@@ -240,3 +242,51 @@ def test_cos_4_7_session_form_of_an_sm4_key_in_the_card():
     desk = Desk(card, algorithm=SM4).ssse()
     desk.challenge("0102030405060708")
     assert desk("0082000410 985B1CC5D6837A6A 1122334455667788") == "9000"
+
+
+# ---- 10.2 ------------------------------------------------------------------------------------
+
+LADDERS = """
+IRK 3DES 404142434445464748494A4B4C4D4E4F D1638B9247396335BFC73A6B2493F815 F247A1111EA1ABDB93A83BE392602C6B 2FCFB2C86C49AED3033933E4F7828684
+UK  3DES 505152535455565758595A5B5C5D5E5F E76ECD92CF71226BA29C064060C6DF32 D6BF0DA329F49FAC253C10DDD7E94E99 38E73326E8F40EC5D63492FA9E5BFADA
+RK  3DES 606162636465666768696A6B6C6D6E6F 13AD800E46C9A0B344F774EDC9A48432 B6CE072B3CE54C5BE9213AA6DDFB0327 D3C7DBB85929F512EB0E1AC94F946230
+STK 3DES 707172737475767778797A7B7C7D7E7F 027BB658DE7952CEF7418CCB34F8A7A0 4164E5F8E15B604CAD4658F5C4A2A6C9 6366A6516EBDE54B7754521CAB831662
+PUK 3DES 808182838485868788898A8B8C8D8E8F CE1952A5AF33AE582BBE244A236B558B EAF2BF0864B9A6562AE5F9E3AA092F77 C629BD37AB3393D2B3BDDBE64B41E84A
+BK  3DES 909192939495969798999A9B9C9D9E9F 429121DB6CB489C914713689E8B19C80 623D79F4229C9171B17B3B6FC0F3A51E DF9FB450118404DC0117710579D741D6
+IRK SM4  404142434445464748494A4B4C4D4E4F BCC6A3099499B794AA40296AB3F846A4 67AA3908A7A70F8AA285170F5B21A691 4FA273AB8B4FE16D3584B341708CEBA3
+UK  SM4  505152535455565758595A5B5C5D5E5F D52B523D0C4F4D906C48E11027FFC149 3A042DC8CB087453587F98647D437BF1 614B6ED7A91DB8559234DFC006E3A73A
+RK  SM4  606162636465666768696A6B6C6D6E6F 5415193F86C7D116D7C49891CE3CF41B EA9B45545B24979879747838A2779624 75BCA6C5CB2A3DC7E2E9562504356F8D
+STK SM4  707172737475767778797A7B7C7D7E7F 52BA3CD601B5B9CC87824C2FFF1F45BD AC8AA69624FCBB548ECF1840A208FDCA AF561F7D6B4435EE416B40B4225BB570
+PUK SM4  808182838485868788898A8B8C8D8E8F 54F5EE26BE47D8A23377F6FA33B73F6A 219E9E2A83DFB2036CF2744E3A497383 2F42EBAB474C8D5F5A44A2BEA5141E86
+BK  SM4  909192939495969798999A9B9C9D9E9F 465702D4B81E32C060D97408FF148A10 1E52866636FD50A7F6C60F2DDFCD1A32 F6DB1E68BE8FC0043C2F8B21A5B70DC5
+"""
+ROWS = [line.split() for line in LADDERS.strip().splitlines()]
+LEVELS = {"psam-ministry": 3, "psam": 2, "psam-city": 1}
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def tier(request):
+    """A level, the profile and the PSAM of each algorithm at it."""
+    settings = {"3DES": {}, "SM4": {"cards": "v3", "environment": "sm4"}}
+    profiles = {name: PsamProfile.load(request.param, settings[name]) for name in settings}
+    return LEVELS[request.param], {
+        name: (profile, new_psam(profile).snapshot()) for name, profile in profiles.items()
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
+def test_ssse_10_2_what_a_psam_of_each_tier_holds_leads_to_the_cards_key(tier, row):
+    """Its own value is the printed one, and what it makes of it enciphers as the card's does."""
+    name, algorithm, *ladder = row
+    level, made = tier
+    profile, psam = made[algorithm]
+    held = next(key for key in profile.keys if key.name == f"{name}@SSSE")
+    levels = 3 if name == "IRK" else level  # the nation's key starts at the root everywhere
+    assert held.usage >> 5 == levels
+    assert held.value.hex().upper() == ladder[3 - levels]
+    path = "".join([CARD, CITY, PROVINCE][:levels])
+    sam = SamDesk(psam.fork())
+    sam.ok(f"801A{held.usage:02X}{held.id:02X}{len(path) // 2:02X}{path}")
+    card_key = engine(TDES if algorithm == "3DES" else SM4, bytes.fromhex(ladder[3]))
+    block = bytes(card_key.block)
+    assert sam.ok(f"80FA0000{len(block):02X}{block.hex()}") == card_key.encrypt(block).hex().upper()
