@@ -3,14 +3,13 @@
 Both ways of answering: "t0" with 61xx and 6Cxx, as `sscard serve` does, and "apdu" at once.
 """
 
-import json
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from served import PROGRAM, Served
 
 from sscard import imagefile
 from sscard.card import Card
@@ -23,7 +22,6 @@ from sscard.transport.readers import reader_states
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd")]
 
 SPEC = Path(__file__).parents[1] / "spec"
-PROGRAM = (sys.executable, "-m", "sscard")
 
 ATR = "3B6D00000087CF20018649999900000001"
 SSSE = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
@@ -195,38 +193,6 @@ tell([bytes(one.getATR()).hex().upper(), bytes(two.getATR()).hex().upper(), told
 
 
 # ---- the program ---------------------------------------------------------------------------------
-
-
-class Served:
-    """`sscard serve` as a process, up when it has said where its cards are."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            (*PROGRAM, "serve", *map(str, arguments), "--json"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        line = self.process.stdout.readline()
-        self.facts = json.loads(line) if line else {}
-
-    def end(self, number=signal.SIGTERM):
-        """Send a signal; return exit code, what else it wrote, and its errors."""
-        self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=20)
-        return self.process.returncode, output, errors
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()  # killed, it would leave its pcscd behind
-        try:
-            self.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
 
 
 @pytest.fixture

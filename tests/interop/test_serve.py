@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from served import PROGRAM, Served
 
 from sscard import imagefile
 from sscard.errors import TransportError
@@ -21,32 +22,20 @@ from sscard.transport.readers import reader_states
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd")]
 
-PROGRAM = (sys.executable, "-m", "sscard")
 ATR = "3B6D00000087CF20018649999900000001"
 OTHER_ATR = "3B6D00000087CF20018649999900000002"
 PSAM_ATR = "3B69000000FE53100086FE9900"
 
 
-class Served:
+class Orderly(Served):
     """`sscard serve` with a private pcscd, taking orders from a pipe, answering in JSON."""
 
     def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            (*PROGRAM, "serve", *map(str, arguments), "--with-pcscd", "--control", "--json"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
-        self.facts = json.loads(line)
+        super().__init__(*arguments, "--with-pcscd", "--control", stdin=subprocess.PIPE)
+        assert self.facts, self.finish()
         self.readers = [reader["reader"] for reader in self.facts["readers"]]
-        self.socket = Path(self.facts["environment"]["PCSCLITE_CSOCK_NAME"])
-
-    @property
-    def environment(self):
-        return self.facts["environment"]
+        self.environment = self.facts["environment"]
+        self.socket = Path(self.environment["PCSCLITE_CSOCK_NAME"])
 
     def order(self, line):
         self.process.stdin.write(line + "\n")
@@ -64,26 +53,14 @@ class Served:
         return answer["error"]
 
     def present(self):
-        """What pcscd sees in each reader: the ATR, or nothing."""
+        """Where pcscd sees a card."""
         states = {state.name: state for state in reader_states(self.socket)}
         return [states[name].present for name in self.readers]
 
-    def end(self):
-        output, errors = self.process.communicate(timeout=20)
+    def finish(self):
+        code, output, errors = super().finish()
         assert "Traceback" not in errors
-        return self.process.returncode, output
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
+        return code, output, errors
 
 
 @pytest.fixture
@@ -100,7 +77,7 @@ def files(tmp_path):
 
 @pytest.mark.requires("pyscard")
 def test_ssse_5_3_card_and_psam_served_by_one_command(files, clients_of):
-    with Served(files["card"], "--psam", files["psam"]) as served:
+    with Orderly(files["card"], "--psam", files["psam"]) as served:
         assert [reader["atr"] for reader in served.facts["readers"]] == [ATR, PSAM_ATR]
         card, sam = served.readers
         words = ("--reader", card, "--psam", sam, "--today", "2026-07-01")
@@ -110,13 +87,13 @@ def test_ssse_5_3_card_and_psam_served_by_one_command(files, clients_of):
         clients.run(*PROGRAM, "pin", "reload", *words, "--new-pin", "246810")
         assert "is right" in clients.run(*PROGRAM, "pin", "verify", *words, "--pin", "246810")
         assert served.done("quit") == "the cards are taken out"
-        assert served.end()[0] == 0
+        assert served.finish()[0] == 0
     for name in ("card", "psam"):
         assert fsck(imagefile.load(files[name])[0]) == []
 
 
 def test_sample_card_and_sample_psam():
-    with Served("--sample", "--sample-psam") as served:
+    with Orderly("--sample", "--sample-psam") as served:
         told = {reader["card"]: reader["atr"] for reader in served.facts["readers"]}
         assert told == {"sample card": ATR, "sample PSAM": PSAM_ATR}
         assert served.present() == [True, True]
@@ -126,7 +103,7 @@ def test_sample_card_and_sample_psam():
 
 
 def test_cards_are_pulled_inserted_swapped_and_reset(files):
-    with Served(files["card"], "--sample-psam") as served:
+    with Orderly(files["card"], "--sample-psam") as served:
         first, second = served.readers
         assert served.done("pull 1") == f"{files['card']} is out of {first}"
         assert served.present() == [False, True]
@@ -145,7 +122,7 @@ def test_cards_are_pulled_inserted_swapped_and_reset(files):
         served.done("pull 1")
         assert served.done(f"insert 1 {files['card']}")
         assert served.done("quit")
-        assert served.end()[0] == 0
+        assert served.finish()[0] == 0
     assert not served.socket.exists()
 
 
@@ -164,6 +141,7 @@ def fsck_by_command(path):
         ("pull x", "1 to 1"),
         ("eject 1", "pull N"),
         ("swap 1 nothing.img", "nothing.img"),
+        ("swap 1 /", "/"),
         ("insert 1", "there is a card"),
     ],
 )
@@ -174,19 +152,19 @@ def test_a_wrong_order_moves_nothing(sample_served, order, words):
 
 @pytest.fixture(scope="module")
 def sample_served():
-    with Served("--sample") as served:
+    with Orderly("--sample") as served:
         yield served
 
 
 def test_the_same_file_is_not_swapped_with_itself(files):
     """It is in use: the card stays, and `reset` is the word for out and in again."""
-    with Served(files["card"]) as served:
+    with Orderly(files["card"]) as served:
         assert str(files["card"]) in served.refused(f"swap 1 {files['card']}")
         assert served.present() == [True]
 
 
 def test_a_client_sees_the_card_leave_and_come_back(files, clients_of):
-    with Served(files["card"]) as served:
+    with Orderly(files["card"]) as served:
         script = """
 from smartcard.Exceptions import NoCardException
 def atr():
@@ -208,10 +186,10 @@ tell(atr()); told(); tell(atr()); told(); tell(atr())
 
 
 def test_the_end_of_a_scripts_pipe_takes_the_cards_out(files):
-    with Served(files["card"]) as served:
+    with Orderly(files["card"]) as served:
         served.process.stdin.close()
         served.process.stdin = None
-        assert served.end()[0] == 0
+        assert served.finish()[0] == 0
     assert not served.socket.exists()
 
 
@@ -278,7 +256,7 @@ def listens(socket):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 def test_kill_9_ends_the_private_pcscd_too():
-    with Served("--sample") as served:
+    with Orderly("--sample") as served:
         assert listens(served.socket)
         served.process.send_signal(signal.SIGKILL)
         served.process.wait(10)

@@ -158,7 +158,7 @@ def listen(
     def carry_out(line: str) -> None:
         try:
             answer(line, control.order(line), True)
-        except SscardError as error:
+        except (SscardError, OSError) as error:
             answer(line, str(error), False)
 
     def read() -> None:
