@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sscard.transport.port import CardPort, Link
     from sscard.transport.serve import CardSlot
 
+    Served = tuple[str, CardPort, ExitStack]
+    """A card's name, the card, and what closes its file."""
+
 __all__ = ["serve"]
 
 _HOST, _PORT = "127.0.0.1", 35963
@@ -73,23 +76,21 @@ def serve(
     from sscard.transport.pcscd import PrivatePcscd
     from sscard.transport.serve import CardSlot, serve_cards
 
-    files = [*(images or ()), *((psam,) if psam is not None else ())]
-    if not (files or sample or sample_psam):
+    count = len(images or ()) + (psam is not None) + sample + sample_psam
+    if not count:
         raise typer.BadParameter("give image files, --sample or --sample-psam")
     stop = _stop_on_signals()
     _log_events()
-    several = len(files) + sample + sample_psam > 1
-    made = _Made("apdu" if direct else "t0", traced=trace, named=several)
+    made = _Made("apdu" if direct else "t0", traced=trace, named=count > 1)
     orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
     with ExitStack() as stack:
-        cards: list[tuple[str, CardPort, ExitStack]] = []
-        for path in files:
-            file = stack.enter_context(ExitStack())
-            cards.append((str(path), file.enter_context(made.opened(str(path))), file))
+        cards = [made.of_file(path, stack) for path in images or ()]
         if sample:
-            cards.append(("sample card", made.port("sample card", sample_card()), ExitStack()))
+            cards.append(made.of_card("sample card", sample_card()))
+        if psam is not None:
+            cards.append(made.of_file(psam, stack))
         if sample_psam:
-            cards.append(("sample PSAM", made.port("sample PSAM", make_psam()), ExitStack()))
+            cards.append(made.of_card("sample PSAM", make_psam()))
         daemon: PrivatePcscd | None = None
         if with_pcscd:
             daemon = stack.enter_context(PrivatePcscd(slots=len(cards)))
@@ -123,8 +124,16 @@ class _Made:
         self._traced = traced
         self._named = named
 
-    def port(self, name: str, card: "Card") -> "CardPort":
-        """Return a card as a reader wants it."""
+    def of_file(self, path: Path, stack: ExitStack) -> "Served":
+        """Return the card of an image file, which `stack` keeps open."""
+        file = stack.enter_context(ExitStack())
+        return str(path), file.enter_context(self.opened(str(path))), file
+
+    def of_card(self, name: str, card: "Card") -> "Served":
+        """Return a card that nobody keeps."""
+        return name, self._port(name, card), ExitStack()
+
+    def _port(self, name: str, card: "Card") -> "CardPort":
         from sscard.transport.memory import PoweredSlot
 
         if self._traced:
@@ -137,7 +146,7 @@ class _Made:
         from sscard.card import Card
 
         with Card.open(Path(path)) as card:
-            yield self.port(path, card)
+            yield self._port(path, card)
 
 
 def _close(places: list[Place]) -> None:
@@ -164,7 +173,7 @@ def _log_events() -> None:
 
 
 def _places(
-    cards: "list[tuple[str, CardPort, ExitStack]]",
+    cards: "list[Served]",
     slots: "list[CardSlot]",
     daemon: "PrivatePcscd | None",
 ) -> list[Place]:
