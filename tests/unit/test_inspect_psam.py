@@ -19,6 +19,7 @@ def test_cos_7_4_external_authentication():
     assert shown.splitlines()[0].startswith("INIT SESSION")
     for words in (
         "usage 48 (mac and encipher, 2 levels to go)",
+        "CLA: proprietary, the PSAM's own  [BF]",
         "key id or version 12",
         f"card factor  [{CARD}]",
         "city factor: 990100sx",

@@ -30,6 +30,8 @@ _SELECT_P1 = {
     4: "by DF name",
 }
 _SELECT_P2 = {0: "first or only", 2: "next occurrence", 4: "file control parameters wanted"}
+_PSAM_CLA = 0xBF
+"""The class of INIT SESSION; its bits say nothing of channels or secure messaging (cos 7.3)."""
 _MASTER_OR_KEY = "P2 = 00 is the master key"
 
 Parameters = tuple[tuple[str, str], ...]
@@ -59,6 +61,8 @@ def explain_command(
 
 
 def _class_words(cla: int) -> str:
+    if cla == _PSAM_CLA:
+        return "proprietary, the PSAM's own"
     words = ["proprietary" if cla & 0x80 else "interindustry"]
     if cla & 0x04:
         words.append("with secure messaging")
