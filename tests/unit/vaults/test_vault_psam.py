@@ -52,9 +52,9 @@ def in_memory(*held):
 
 
 @pytest.fixture
-def ministry(make):
+def ministry():
     """A vault with the roots of the sample cards and the master keys of the sample PSAM."""
-    return make(*roots("v2", Party.SOCIAL), *psam_roots(), test=False)
+    return in_memory(*roots("v2", Party.SOCIAL), *psam_roots())
 
 
 # --- the image -----------------------------------------------------------------------------------
@@ -66,14 +66,16 @@ def by_value(level):
     return PsamProfile.load(level, source=lambda key, tier: plain(key, min(tier, Tier.PROVINCE)))
 
 
-@pytest.mark.parametrize("level", ["psam-ministry", "psam", "psam-city"])
-def test_ssse_6_the_psam_is_the_one_made_from_values(ministry, level):
-    held = PsamProfile.load(level, vault=ministry)
-    assert {type(key) for key in held.keys if key.name != "DPK@DF04"} == {HeldKey}
-    psam = new_psam(held)
-    assert psam.image == new_psam(by_value(level)).image
-    assert not fsck(psam.image)
-    assert not held.withheld
+def test_ssse_6_the_psam_is_the_one_made_from_values(make):
+    """At every level, from every kind of vault, to the last byte."""
+    keeper = make(*roots("v2", Party.SOCIAL), *psam_roots(), test=False)
+    for level in ("psam-ministry", "psam", "psam-city"):
+        held = PsamProfile.load(level, vault=keeper)
+        assert {type(key) for key in held.keys if key.name != "DPK@DF04"} == {HeldKey}
+        psam = new_psam(held)
+        assert psam.image == new_psam(by_value(level)).image
+        assert not fsck(psam.image)
+        assert not held.withheld
 
 
 def test_ssse_6_no_value_passes_in_clear(ministry):
@@ -166,11 +168,9 @@ def test_a_key_of_the_cards_that_is_not_in_the_vault_is_named():
         PsamProfile.load(vault=in_memory(*some, *psam_roots()))
 
 
-def test_cards_of_sm4_and_a_vault_of_3des():
+def test_cards_of_sm4_and_a_vault_of_3des(ministry):
     with pytest.raises(ProfileError, match=r"3DES in the vault, on the cards one of SM4.*file"):
-        PsamProfile.load(
-            "psam", {"cards": "v3"}, vault=in_memory(*roots("v2", Party.SOCIAL), *psam_roots())
-        )
+        PsamProfile.load("psam", {"cards": "v3"}, vault=ministry)
 
 
 def test_a_vault_without_the_psams_master_key_gives_nothing_out():
@@ -194,11 +194,11 @@ def test_keys_that_begin_at_the_vaults_own_tier_are_named():
     assert not profile.keys
 
 
-def test_a_source_and_a_vault_are_one_too_many():
+def test_a_source_and_a_vault_are_one_too_many(ministry):
     with pytest.raises(ProfileError, match="a source or from a vault"):
         PsamProfile.load(
             source=lambda key, tier: None,
-            vault=in_memory(*roots("v2", Party.SOCIAL), *psam_roots()),
+            vault=ministry,
         )
 
 
@@ -246,12 +246,16 @@ def test_sscard_new_makes_a_psam_from_a_vault_file(sscard):
 
 @pytest.mark.requires("softhsm2")
 def test_sscard_new_makes_a_psam_from_a_token(sscard, softhsm):
+    """Without cards named the token decides what goes in."""
+    update_key = next(root for root in roots("v2", Party.SOCIAL) if root.name == "UK@SSSE")
     with softhsm.open("social", writable=True, test=False) as token:
-        for root in (*roots("v2", Party.SOCIAL), *psam_roots()):
+        for root in (update_key, *psam_roots()):
             token.install(root)
     words = ("--token", "social", "--module", softhsm.module, "--pin", softhsm.pin)
+    words += ("--set", "cards=", "--region", "999901")
     shown = sscard("new", "sam.img", "--profile", "psam", *words).output
-    assert "48     12  UK@SSSE   3DES       C4D455" in shown
+    assert "48     12  UK@SSSE  3DES       C4D455" in shown
+    assert shown.count("SSSE") == 1
 
 
 def test_sscard_keys_new_adds_a_psams_master_keys(sscard):
