@@ -3,6 +3,8 @@
 That is what the states are for: whoever tests a terminal of his own finds here what ours says.
 """
 
+from pathlib import Path
+
 import pytest
 from social_counter import AT, PIN, psam, terminal, vault
 
@@ -29,8 +31,14 @@ PASSES = {"full-log", "initial-pin", "missing-photo", "one-try-left", "pin-block
 LOCKED = {"card-blocked"}
 
 
-def test_every_state_is_here():
+def test_every_state_is_here_and_in_the_documentation():
     assert set(FAILS) | PASSES | LOCKED == set(STATES)
+    text = (Path(__file__).parents[2] / "docs" / "states.md").read_text("utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
+    told = {row[0].strip(" `"): row[3].strip() for row in rows}
+    words = {state: str(check) for state, check in FAILS.items()}
+    words |= dict.fromkeys(PASSES, "–") | dict.fromkeys(LOCKED, "locked for good")
+    assert told == words
 
 
 @pytest.mark.parametrize("profile", ["v1", "v2", "v3", "v2-social-only", "sample"])
