@@ -131,11 +131,13 @@ def new(
     ] = None,
 ) -> None:
     """Make a vault file, or fill an empty token, with the fictional test keys of a profile."""
-    from sscard.keys.vault import VaultError
+    from sscard.keys.vault import Party, VaultError
     from sscard.perso.roots import psam_roots, roots
     from sscard.vaults.file import FileVault
 
     whose = party_of(party)
+    if psam is not None and whose is not Party.SOCIAL:
+        raise typer.BadParameter("a PSAM's keys are social keys", param_hint="--psam")
     keys = roots(profile, whose) + (psam_roots(psam) if psam is not None else ())
     if (vault is None) == (token is None):
         raise typer.BadParameter("exactly one of --vault FILE and --token LABEL says where")

@@ -263,6 +263,8 @@ def test_sscard_keys_new_adds_a_psams_master_keys(sscard):
     assert "72 social test keys" in shown
     listed = json.loads(sscard("keys", "list", "--vault", "t.vault", "--json").output)
     assert {"CMK@PSAM", "AMK@PSAM"} <= {row["name"] for row in listed}
+    sscard("keys", "new", "--vault", "b.vault", "--party", "bank", "--psam", "psam", code=2)
+    assert not Path("b.vault").exists()
 
 
 def test_sscard_new_says_what_a_vault_is_for(sscard):
