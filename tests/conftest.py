@@ -53,7 +53,12 @@ def _module(name: str) -> bool:
     return True
 
 
+EMVTOOL = Path(__file__).parents[1] / ".venv-emv/bin/emvtool"
+
 COMPONENTS: dict[str, Callable[[], bool]] = {
+    "cardpeek": lambda: _program("cardpeek"),
+    "emvtool": EMVTOOL.exists,
+    "java": lambda: _program("javac"),
     "opensc-tool": lambda: _program("opensc-tool"),
     "pcsc_scan": lambda: _program("pcsc_scan"),
     "pcscd": lambda: _program("pcscd"),
