@@ -53,8 +53,13 @@ def _module(name: str) -> bool:
     return True
 
 
+EMVTOOL = Path(__file__).parents[1] / ".venv-emv/bin/emvtool"
+
 COMPONENTS: dict[str, Callable[[], bool]] = {
+    "cardpeek": lambda: _program("cardpeek"),
     "cc": lambda: _program("cc"),
+    "emvtool": EMVTOOL.exists,
+    "java": lambda: _program("javac"),
     "opensc-tool": lambda: _program("opensc-tool"),
     "pcsc_scan": lambda: _program("pcsc_scan"),
     "pcscd": lambda: _program("pcscd"),

@@ -7,6 +7,7 @@ from cos_walk import PSE_FCI, SELECT_MF, SELECT_SSSE, WALK, walked
 
 from sscard.card import Card
 from sscard.cos.layout import DomainHeader
+from sscard.sample import sample_card
 
 SSSE_FCI = bytes.fromhex("6F16840F7378312E73682EC9E7BBE1B1A3D5CFA503880101")
 
@@ -60,6 +61,18 @@ def test_cos_1_6_get_response_of_more_than_waits_names_the_length(contact):
     contact.send(SELECT_SSSE)
     assert contact.sw("00C0000019") == "6C18"
     assert contact.send("00C0000018") == SSSE_FCI + b"\x90\x00", "nothing is lost by asking"
+
+
+def test_pcsc_get_response_takes_the_class_of_the_command_while_data_wait():
+    """Java sends `80 C0` after a command of class 80; any other class ends the waiting."""
+    card = sample_card().power_on("t0")
+    card.transmit(bytes.fromhex("00A4040008A000000333010101"))
+    assert card.transmit(bytes.fromhex("80C0000000")).hex() == "6e00"
+    assert card.transmit(bytes.fromhex("00C0000000")).hex() == "6985", "the other class ended it"
+    assert card.transmit(bytes.fromhex("80A80000028300")).hex() == "6110"
+    answer = bytes.fromhex("800E7C000801010010010201180103009000")
+    assert card.transmit(bytes.fromhex("80C0000010")) == answer
+    assert card.transmit(bytes.fromhex("80C0000010")).hex() == "6e00", "nothing waits any more"
 
 
 @pytest.mark.parametrize("link", ["apdu", "t0"])

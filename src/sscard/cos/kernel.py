@@ -50,6 +50,7 @@ class Kernel:
         self.current = self._unless_locked(self.domains[0])
         self._selector = Selector(self.domains, volume)
         self._pending = b""
+        self._pending_cla = 0
         self._mute = False
         self._refusal: Refusal | None = None
 
@@ -111,7 +112,9 @@ class Kernel:
     def _execute(self, domain: Domain | None, command: Command) -> bytes:
         """Run the checks of cos 5.3 in their order, then the handler, then commit."""
         ins = command.ins
-        if ins == _GET_RESPONSE and not command.cla:
+        if ins == _GET_RESPONSE and (
+            not command.cla or (self._pending and command.cla == self._pending_cla)
+        ):
             return self._get_response(domain, command)
         self._pending = b""
         if ins == _SELECT and not command.cla:
@@ -178,7 +181,7 @@ class Kernel:
             return data + _OK if sw is SW.OK else data + bytes(sw)
         if command.data:
             if self._t0:
-                self._pending = data
+                self._pending, self._pending_cla = data, command.cla
                 return bytes(SW.more(min(len(data), 256)) if sw == SW.OK else sw)
             return data + bytes(sw)
         wanted = command.le or 256
@@ -193,7 +196,11 @@ class Kernel:
         return data + bytes(sw)
 
     def _get_response(self, domain: Domain | None, command: Command) -> bytes:
-        """Hand out pending bytes: Le of them, the rest waits on (cos 1.6, 5.1)."""
+        """Hand out pending bytes: Le of them, the rest waits on (cos 1.6, 5.1).
+
+        Interpretation: beside 00 the class of the command they belong to is taken while they
+        wait, for that is what the smart-card API of Java sends.
+        """
         if command.p1 or command.p2:
             raise Refusal(SW.WRONG_P1P2, "GET RESPONSE takes P1 P2 = 00 00", "cos 5.1")
         if command.data:
