@@ -1,0 +1,296 @@
+"""Readers in the same process that programs written for pyscard see: no pcscd, no driver.
+
+pyscard lists readers through factory methods anybody may add to, and a connection is a class
+anybody may derive: `smartcard.System.readers()`, `createConnection`, observers, error checking
+chains and sessions work as with a real reader. Waiting for cards (`CardRequest`, `CardMonitor`)
+talks to PC/SC directly in pyscard; with `alone=True` that part is replaced, too. Readers and
+cards are ours, so it runs wherever pyscard does.
+
+Source: pcsc, "In-process card behind the pyscard API".
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import smartcard.CardRequest
+from smartcard import scard
+from smartcard.AbstractCardRequest import AbstractCardRequest
+from smartcard.Card import Card
+from smartcard.CardConnection import CardConnection
+from smartcard.CardConnectionDecorator import CardConnectionDecorator
+from smartcard.Exceptions import (
+    CardConnectionException,
+    CardRequestTimeoutException,
+    NoCardException,
+)
+from smartcard.reader.Reader import Reader
+from smartcard.reader.ReaderFactory import ReaderFactory
+
+from sscard.errors import TransportError
+from sscard.transport.port import CardPort
+from sscard.transport.slot import Disposition, Grip, Slot, SlotError, SlotProblem
+
+__all__ = ["VirtualConnection", "VirtualReader", "installed"]
+
+_T0, _T1 = CardConnection.T0_protocol, CardConnection.T1_protocol
+_ABSENT = frozenset({SlotProblem.NO_CARD})
+_DISPOSITIONS = {
+    scard.SCARD_LEAVE_CARD: Disposition.LEAVE,
+    scard.SCARD_RESET_CARD: Disposition.RESET,
+    scard.SCARD_UNPOWER_CARD: Disposition.UNPOWER,
+    scard.SCARD_EJECT_CARD: Disposition.UNPOWER,
+}
+_POLL_S = 0.02
+
+
+class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
+    """A reader by its name, empty or with a card in it.
+
+    `insert`, `remove` and `swap` are what a hand does at the slot; connections that hold the
+    card notice as they would with pcscd.
+    """
+
+    def __init__(self, name: str = "sscard in process 00", card: CardPort | None = None) -> None:
+        super().__init__(name)
+        self.slot = Slot(card)
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in. Errors: `TransportError` when there is one already."""
+        self.slot.insert(card)
+
+    def remove(self) -> None:
+        """Take the card out; twice is harmless."""
+        self.slot.remove()
+
+    def swap(self, card: CardPort) -> None:
+        """Take the card out, if there is one, and put another in."""
+        self.slot.swap(card)
+
+    def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
+        """Return a new connection, decorated as pyscard's own are."""
+        return CardConnectionDecorator(VirtualConnection(self))
+
+
+class VirtualConnection(CardConnection):  # type: ignore[misc]
+    """A pyscard connection to the card in a `VirtualReader`.
+
+    Errors are pyscard's: `NoCardException` for an empty reader, `CardConnectionException` with
+    the result code PC/SC would give (`hresult`) for everything else. A mistake in the card's own
+    program is neither: it escapes, so that a test shows it.
+    """
+
+    def __init__(self, reader: VirtualReader) -> None:
+        super().__init__(reader.name)
+        self._slot = reader.slot
+        self._grip: Grip | None = None
+        self._disposition = Disposition.UNPOWER
+
+    # ---- its life ----
+
+    def connect(
+        self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None
+    ) -> None:
+        """Connect to the card, shared unless `mode` says SCARD_SHARE_EXCLUSIVE."""
+        super().connect(protocol)
+        if mode == scard.SCARD_SHARE_DIRECT:
+            raise CardConnectionException(
+                "a reader in process has no direct mode", hresult=scard.SCARD_E_INVALID_VALUE
+            )
+        self._let_go()
+        self._disposition = _disposition(disposition, Disposition.UNPOWER)
+        with _as_pyscard("Unable to connect"):
+            grip = self._slot.connect(
+                _numbers(protocol or _T0 | _T1), exclusive=mode == scard.SCARD_SHARE_EXCLUSIVE
+            )
+        self._grip = grip
+        self.setProtocol(_T1 if grip.protocol else _T0)
+
+    def reconnect(
+        self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None
+    ) -> None:
+        """Take the card anew, by default with a reset."""
+        super().reconnect(protocol)
+        with _as_pyscard("Unable to reconnect"):
+            self._held().reconnect(_disposition(disposition, Disposition.RESET))
+
+    def disconnect(self) -> None:
+        """Let the card go, as `connect` was told to leave it."""
+        if self._grip is not None:
+            super().disconnect()
+            self._let_go()
+
+    def release(self) -> None:
+        """Let the card go for good."""
+        super().release()
+        self.disconnect()
+
+    def _let_go(self) -> None:
+        grip, self._grip = self._grip, None
+        if grip is not None:
+            grip.disconnect(self._disposition)
+
+    def _held(self) -> Grip:
+        if self._grip is None:
+            raise CardConnectionException("Card not connected")
+        return self._grip
+
+    # ---- its use ----
+
+    def getATR(self) -> list[int]:  # noqa: N802  # pyscard's name
+        """Return the card's answer to reset."""
+        with _as_pyscard("Failed to get status"):
+            return list(self._held().atr)
+
+    def doTransmit(  # noqa: N802  # pyscard's name
+        self, command: list[int], protocol: int | None = None
+    ) -> tuple[list[int], int, int]:
+        """Return data, SW1, SW2 of a command APDU."""
+        grip = self._grip
+        if grip is None:
+            raise CardConnectionException("Card not connected")
+        try:
+            answer = grip.transmit(bytes(command))
+        except SlotError as error:
+            raise _translated("Failed to transmit", error) from error
+        return list(answer[:-2]), answer[-2], answer[-1]
+
+    def doControl(self, controlCode: int, command: list[int]) -> list[int]:  # noqa: N802, N803
+        """No control code is known: the reader has no PIN pad and no features to list."""
+        self._held()
+        raise CardConnectionException(
+            "Failed to control: this reader has no control codes",
+            hresult=scard.SCARD_E_UNSUPPORTED_FEATURE,
+        )
+
+    def doGetAttrib(self, attribId: int) -> list[int]:  # noqa: N802, N803
+        """Return an attribute: the ATR, the reader's and the vendor's name, the slot."""
+        attributes: dict[int, Callable[[], bytes]] = {
+            scard.SCARD_ATTR_ATR_STRING: lambda: bytes(self.getATR()),
+            scard.SCARD_ATTR_VENDOR_NAME: lambda: b"sscard\0",
+            scard.SCARD_ATTR_DEVICE_FRIENDLY_NAME_A: lambda: self.reader.encode() + b"\0",
+            scard.SCARD_ATTR_DEVICE_SYSTEM_NAME_A: lambda: self.reader.encode() + b"\0",
+            scard.SCARD_ATTR_CURRENT_PROTOCOL_TYPE: lambda: self.getProtocol().to_bytes(
+                4, "little"
+            ),
+        }
+        self._held()
+        known = attributes.get(attribId)
+        if known is None:
+            raise CardConnectionException(
+                f"Failed to getAttrib: {attribId:08X} is not known",
+                hresult=scard.SCARD_E_INVALID_PARAMETER,
+            )
+        return list(known())
+
+
+def _numbers(mask: int) -> tuple[int, ...]:
+    return tuple(number for bit, number in ((_T0, 0), (_T1, 1)) if mask & bit)
+
+
+def _disposition(value: int | None, default: Disposition) -> Disposition:
+    return default if value is None else _DISPOSITIONS.get(value, default)
+
+
+def _translated(what: str, error: SlotError) -> Exception:
+    code = getattr(scard, f"SCARD_{error.problem.value}")
+    if error.problem in _ABSENT:
+        return NoCardException(what, hresult=code)  # type: ignore[no-any-return]
+    return CardConnectionException(f"{what}: {error}", hresult=code)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _as_pyscard(what: str) -> Iterator[None]:
+    try:
+        yield
+    except SlotError as error:
+        raise _translated(what, error) from error
+
+
+# ---- waiting for cards ---------------------------------------------------------------------------
+
+
+class _CardRequest(AbstractCardRequest):  # type: ignore[misc]
+    """`CardRequest` over readers in process: it looks at their slots instead of asking PC/SC."""
+
+    readers: ClassVar[Callable[[], tuple[VirtualReader, ...]]] = tuple
+
+    def __init__(self, *args: Any, **words: Any) -> None:
+        super().__init__(*args, **words)
+        self._seen: dict[str, int] = {}
+
+    def _watched(self) -> list[VirtualReader]:
+        asked = None if self.readersAsked is None else {str(one) for one in self.readersAsked}
+        return [one for one in type(self).readers() if asked is None or one.name in asked]
+
+    def _until(self, look: Callable[[], Any]) -> Any:
+        end = None if self.timeout is None else time.monotonic() + self.timeout
+        while True:
+            found = look()
+            if found is not None:
+                return found
+            if end is not None and time.monotonic() >= end:
+                raise CardRequestTimeoutException(hresult=scard.SCARD_E_TIMEOUT)
+            time.sleep(_POLL_S)
+
+    def waitforcard(self) -> Any:
+        """Return a service on the first card of the type asked for."""
+        old = {one.name: one.slot.state.changes for one in self._watched()}
+
+        def look() -> Any:
+            for one in self._watched():
+                atr, changes = one.slot.state
+                if atr is None or (self.newcardonly and old.get(one.name) == changes):
+                    continue
+                if self.cardType.matches(list(atr), one):
+                    return self.cardServiceClass(one.createConnection())
+            return None
+
+        return self._until(look)
+
+    def waitforcardevent(self) -> list[Any]:
+        """Return the cards that are in once one has come or gone since the last call."""
+
+        def look() -> list[Any] | None:
+            states = {one.name: one.slot.state for one in self._watched()}
+            changes = {name: state.changes for name, state in states.items()}
+            if changes == self._seen:
+                return None
+            self._seen = changes
+            return [Card(name, list(s.atr)) for name, s in states.items() if s.atr is not None]
+
+        return list(self._until(look))
+
+    def release(self) -> None:
+        """Nothing is held between two calls."""
+
+
+@contextmanager
+def installed(*readers: VirtualReader, alone: bool = False) -> Iterator[tuple[VirtualReader, ...]]:
+    """Show these readers to every program in this process, until the end of the block.
+
+    `alone`: they are the only ones, so that nothing asks for a PC/SC service, and `CardRequest`
+    and `CardMonitor` watch them; otherwise they stand before the real ones, which those two
+    go on watching. Errors: `TransportError` for two readers of one name.
+    """
+    if len({reader.name for reader in readers}) != len(readers):
+        raise TransportError("two readers have the same name: give each its own")
+
+    def listed(groups: object = None) -> list[VirtualReader]:
+        return list(readers)
+
+    methods, request = ReaderFactory.factorymethods, smartcard.CardRequest.PCSCCardRequest
+    before = list(methods)
+    methods[:] = [listed] if alone else [listed, *before]
+    if alone:
+        smartcard.CardRequest.PCSCCardRequest = type(
+            "VirtualCardRequest", (_CardRequest,), {"readers": staticmethod(lambda: readers)}
+        )
+    try:
+        yield readers
+    finally:
+        methods[:] = before
+        smartcard.CardRequest.PCSCCardRequest = request
+        for reader in readers:
+            reader.slot.hang_up()

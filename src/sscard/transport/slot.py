@@ -1,0 +1,234 @@
+"""A reader slot that several connections share: cards go in and out, resets are noticed.
+
+The rules of PC/SC without its daemon: who holds the card, what the others see after a reset or
+a removal, what the end of a connection does to the card. Pure but for a lock, and knows no
+PC/SC library: `pyscard_reader` dresses it for pyscard.
+
+Source: pcsc, "pyscard facts" and "Code effects".
+"""
+
+import threading
+from enum import Enum
+from typing import NamedTuple
+
+from sscard.errors import PowerLoss, SscardError, TransportError
+from sscard.iso.atr import Atr, AtrError
+from sscard.transport.port import CardPort
+
+__all__ = ["Disposition", "Grip", "Slot", "SlotError", "SlotProblem", "SlotState"]
+
+
+class SlotProblem(Enum):
+    """What PC/SC would answer, by the name of its result code without SCARD_."""
+
+    NO_CARD = "E_NO_SMARTCARD"
+    REMOVED = "W_REMOVED_CARD"
+    RESET = "W_RESET_CARD"
+    UNPOWERED = "W_UNPOWERED_CARD"
+    SHARING = "E_SHARING_VIOLATION"
+    PROTOCOL = "E_PROTO_MISMATCH"
+    MUTE = "W_UNRESPONSIVE_CARD"
+    LENGTH = "E_INVALID_PARAMETER"
+    CLOSED = "E_INVALID_HANDLE"
+
+
+class SlotError(TransportError):
+    """A slot refuses; `problem` says which result code a PC/SC client would see."""
+
+    def __init__(self, problem: SlotProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+class Disposition(Enum):
+    """What becomes of the card when a connection ends."""
+
+    LEAVE = "leave"
+    RESET = "reset"
+    UNPOWER = "unpower"
+
+
+class SlotState(NamedTuple):
+    """What a slot shows: the ATR of the card in it, None without one, and how often it changed."""
+
+    atr: bytes | None
+    changes: int
+
+
+_PROTOCOLS = (0, 1)
+_SHORTEST = 4
+
+
+class Slot:
+    """A slot of a reader, empty or with one card in it. Safe to use from several threads."""
+
+    def __init__(self, card: CardPort | None = None) -> None:
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._card: CardPort | None = None
+        self._grips: list[Grip] = []
+        self._changes = 0
+        self.resets = 0
+        """How often the card in the slot was reset: a grip that did not do it must notice."""
+        if card is not None:
+            self.insert(card)
+
+    # ---- cards come and go ----
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in. Errors: `TransportError` when there is one already."""
+        with self._lock:
+            if self._card is not None:
+                raise TransportError("there is a card in this slot: remove it first")
+            self._card = card
+            self._notice()
+
+    def remove(self) -> None:
+        """Take the card out: its power goes, every connection to it is dead. Twice is harmless."""
+        with self._lock:
+            card, self._card = self._card, None
+            if card is None:
+                return
+            for grip in self._grips:
+                grip.lost = True
+            self._grips.clear()
+            card.power_off()
+            self._notice()
+
+    def swap(self, card: CardPort) -> None:
+        """Take the card out, if there is one, and put another in."""
+        with self._lock:
+            self.remove()
+            self.insert(card)
+
+    def hang_up(self) -> None:
+        """End every connection; the card stays in, without power."""
+        with self._lock:
+            for grip in tuple(self._grips):
+                grip.disconnect()
+
+    def _notice(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
+
+    @property
+    def state(self) -> SlotState:
+        """What the slot shows now; asking changes nothing."""
+        with self._lock:
+            return SlotState(None if self._card is None else self._card.atr, self._changes)
+
+    # ---- connections ----
+
+    def connect(
+        self, protocols: tuple[int, ...] = _PROTOCOLS, *, exclusive: bool = False
+    ) -> "Grip":
+        """Connect to the card in the slot, powering it on if nobody did.
+
+        `protocols` are the ones the caller takes, T=0 and T=1 by number. Errors: `SlotError`.
+        """
+        with self._lock:
+            card = self._card
+            if card is None:
+                raise SlotError(SlotProblem.NO_CARD, "there is no card in this reader")
+            taken = any(grip.exclusive for grip in self._grips)
+            if taken or (exclusive and self._grips):
+                raise SlotError(SlotProblem.SHARING, "another connection holds the card")
+            offered = _offered(card)
+            common = [protocol for protocol in offered if protocol in protocols]
+            if not common:
+                spoken = ", ".join(f"T={protocol}" for protocol in offered)
+                raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
+            if not self._grips:
+                self._power(card)
+            grip = Grip(self, card, common[0], exclusive=exclusive)
+            self._grips.append(grip)
+            return grip
+
+    def _power(self, card: CardPort) -> None:
+        try:
+            card.power_on()
+        except SscardError as error:
+            raise SlotError(SlotProblem.MUTE, f"the card does not answer: {error}") from error
+
+    def _release(self, grip: "Grip", disposition: Disposition) -> None:
+        if grip not in self._grips:
+            return
+        self._grips.remove(grip)
+        if disposition is Disposition.LEAVE or self._card is None:
+            return
+        self.resets += 1
+        if disposition is Disposition.UNPOWER and not self._grips:
+            self._card.power_off()
+        else:
+            self._card.reset()
+
+
+def _offered(card: CardPort) -> tuple[int, ...]:
+    """The protocols a card's ATR offers; a broken one is taken for T=0, as readers do."""
+    try:
+        return tuple(p for p in Atr.parse(card.atr).protocols if p in _PROTOCOLS) or (0,)
+    except AtrError:
+        return (0,)
+
+
+class Grip:
+    """One connection to the card in a slot. `protocol` is 0 or 1."""
+
+    def __init__(self, slot: Slot, card: CardPort, protocol: int, *, exclusive: bool) -> None:
+        self._slot = slot
+        self._card = card
+        self._seen = slot.resets
+        self._open = True
+        self.protocol = protocol
+        self.exclusive = exclusive
+        self.lost = False
+
+    @property
+    def atr(self) -> bytes:
+        """The card's answer to reset. Errors: `SlotError` when the card is gone."""
+        with self._slot._lock:
+            self._require()
+            return self._card.atr
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Return the response (data, then SW1 SW2) to one command APDU of 4 bytes or more.
+
+        Errors: `SlotError`: the card was taken out, reset by another connection (reconnect
+        then), or has lost its power in the middle of this command.
+        """
+        with self._slot._lock:
+            self._require()
+            if self._seen != self._slot.resets:
+                raise SlotError(SlotProblem.RESET, "another connection has reset the card")
+            if len(apdu) < _SHORTEST:
+                raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
+            try:
+                return self._card.transmit(apdu)
+            except PowerLoss as loss:
+                raise SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {loss}") from loss
+            except TransportError as error:
+                raise SlotError(SlotProblem.UNPOWERED, str(error)) from error
+
+    def reconnect(self, disposition: Disposition = Disposition.RESET) -> None:
+        """Take the card anew: reset it, power it off and on, or only notice another's reset."""
+        with self._slot._lock:
+            self._require()
+            if disposition is Disposition.RESET:
+                self._card.reset()
+            elif disposition is Disposition.UNPOWER:
+                self._slot._power(self._card)
+            if disposition is not Disposition.LEAVE:
+                self._slot.resets += 1
+            self._seen = self._slot.resets
+
+    def disconnect(self, disposition: Disposition = Disposition.UNPOWER) -> None:
+        """Let go; the card keeps its power while others hold it. Twice is harmless."""
+        with self._slot._lock:
+            self._open = False
+            self._slot._release(self, disposition)
+
+    def _require(self) -> None:
+        if self.lost:
+            raise SlotError(SlotProblem.REMOVED, "the card was taken out: connect anew")
+        if not self._open:
+            raise SlotError(SlotProblem.CLOSED, "this connection is closed: connect anew")

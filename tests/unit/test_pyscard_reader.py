@@ -1,0 +1,300 @@
+"""Readers in this process as pyscard's own classes see them: nothing else is running."""
+
+import threading
+
+import pytest
+
+from sscard.errors import PowerLoss, TransportError
+from sscard.sample import sample_card
+from sscard.transport.memory import PoweredSlot
+
+smartcard = pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
+pytestmark = pytest.mark.requires("pyscard")
+
+SSSE = list(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00"))
+NUMBER = list(bytes.fromhex("00B2072C00"))
+ATR = "3B6D00000087CF20018649999900000001"
+PIN = list(bytes.fromhex("0020000003123456"))
+
+
+@pytest.fixture
+def module():
+    from sscard.transport import pyscard_reader
+
+    return pyscard_reader
+
+
+@pytest.fixture
+def reader(module):
+    card = PoweredSlot(sample_card(), atr=bytes.fromhex(ATR))
+    with module.installed(module.VirtualReader("sscard A", card), alone=True) as (reader,):
+        yield reader
+
+
+def connected(reader, **words):
+    connection = reader.createConnection()
+    connection.connect(**words)
+    return connection
+
+
+def code(error):
+    return error.value.hresult & 0xFFFFFFFF
+
+
+# ---- what every pyscard program does -------------------------------------------------------------
+
+
+def test_readers_lists_it_and_a_connection_talks(reader):
+    from smartcard.System import readers
+    from smartcard.util import toHexString
+
+    assert [str(one) for one in readers()] == ["sscard A"]
+    connection = readers()[0].createConnection()
+    connection.connect()
+    assert toHexString(connection.getATR()).replace(" ", "") == ATR
+    assert connection.getProtocol() == 1
+    data, sw1, sw2 = connection.transmit(SSSE)
+    assert (len(data), sw1, sw2) == (24, 0x90, 0x00)
+    assert connection.transmit(NUMBER) == (list(b"\x07\x09T0000001X"), 0x90, 0x00)
+    connection.disconnect()
+    connection.release()
+
+
+def test_what_a_session_proves_ends_with_the_connection(reader):
+    connection = connected(reader)
+    connection.transmit(SSSE)
+    assert connection.transmit(PIN)[1:] == (0x90, 0x00)
+    connection.disconnect()
+    connection.connect()
+    assert connection.transmit(NUMBER)[1:] != (0x90, 0x00), "nothing is selected after a power-on"
+
+
+def test_observers_and_error_chains(reader):
+    from smartcard.CardConnectionObserver import CardConnectionObserver
+    from smartcard.sw.ErrorCheckingChain import ErrorCheckingChain
+    from smartcard.sw.ISO7816_4ErrorChecker import ISO7816_4ErrorChecker
+    from smartcard.sw.SWExceptions import SWException
+
+    seen = []
+
+    class Listener(CardConnectionObserver):
+        def update(self, connection, event):
+            seen.append(event.type)
+
+    connection = reader.createConnection()
+    connection.addObserver(Listener())
+    connection.connect()
+    chain = [ErrorCheckingChain([], ISO7816_4ErrorChecker())]
+    connection.setErrorCheckingChain(chain)
+    with pytest.raises(SWException):
+        connection.transmit([0, 0xB2, 9, 0x2C, 0])
+    connection.setErrorCheckingChain(None)
+    connection.transmit(SSSE)
+    connection.disconnect()
+    assert seen == ["connect", *["command", "response"] * 2, "disconnect"]
+
+
+def test_a_session_by_name(reader):
+    from smartcard.Session import Session
+
+    session = Session("sscard A")
+    assert session.sendCommandAPDU(SSSE)[1:] == (0x90, 0x00)
+    assert bytes(session.getATR()).hex().upper() == ATR
+    session.close()
+
+
+def test_attributes_and_control_codes(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.scard import (
+        SCARD_ATTR_ATR_STRING,
+        SCARD_ATTR_DEVICE_FRIENDLY_NAME_A,
+        SCARD_ATTR_MAXINPUT,
+        SCARD_ATTR_VENDOR_NAME,
+    )
+
+    connection = connected(reader)
+    assert bytes(connection.getAttrib(SCARD_ATTR_ATR_STRING)).hex().upper() == ATR
+    assert bytes(connection.getAttrib(SCARD_ATTR_VENDOR_NAME)) == b"sscard\0"
+    assert bytes(connection.getAttrib(SCARD_ATTR_DEVICE_FRIENDLY_NAME_A)) == b"sscard A\0"
+    with pytest.raises(CardConnectionException) as error:
+        connection.getAttrib(SCARD_ATTR_MAXINPUT)
+    assert code(error) == 0x80100004
+    with pytest.raises(CardConnectionException) as error:
+        connection.control(0x42000D48)
+    assert code(error) == 0x8010001F
+
+
+# ---- what goes wrong -----------------------------------------------------------------------------
+
+
+def test_an_empty_reader_has_no_card(module):
+    from smartcard.Exceptions import NoCardException
+
+    with pytest.raises(NoCardException) as error:
+        connected(module.VirtualReader())
+    assert code(error) == 0x8010000C
+
+
+def test_a_protocol_the_card_does_not_speak(reader):
+    from smartcard.CardConnection import CardConnection
+    from smartcard.Exceptions import CardConnectionException
+
+    with pytest.raises(CardConnectionException) as error:
+        connected(reader, protocol=CardConnection.T1_protocol)
+    assert code(error) == 0x8010000F
+
+
+def test_an_exclusive_connection_keeps_others_out(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.scard import SCARD_SHARE_EXCLUSIVE
+
+    first = connected(reader, mode=SCARD_SHARE_EXCLUSIVE)
+    with pytest.raises(CardConnectionException) as error:
+        connected(reader)
+    assert code(error) == 0x8010000B
+    first.disconnect()
+    shared = connected(reader)
+    with pytest.raises(CardConnectionException) as error:
+        connected(reader, mode=SCARD_SHARE_EXCLUSIVE)
+    assert code(error) == 0x8010000B
+    assert shared.transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_shared_connections_share_the_card_and_its_resets(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.scard import SCARD_LEAVE_CARD, SCARD_RESET_CARD
+
+    one, other = connected(reader), connected(reader)
+    one.transmit(SSSE)
+    assert other.transmit(NUMBER)[1:] == (0x90, 0x00), "they see one card in one state"
+    one.reconnect(disposition=SCARD_RESET_CARD)
+    with pytest.raises(CardConnectionException) as error:
+        other.transmit(NUMBER)
+    assert code(error) == 0x80100068
+    other.reconnect(disposition=SCARD_LEAVE_CARD)
+    assert other.transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_a_card_taken_out_is_gone_for_its_connections(reader):
+    from smartcard.Exceptions import CardConnectionException, NoCardException
+
+    connection = connected(reader)
+    reader.remove()
+    for _ in range(2):
+        with pytest.raises(CardConnectionException) as error:
+            connection.transmit(SSSE)
+        assert code(error) == 0x80100069
+    with pytest.raises(CardConnectionException):
+        connection.reconnect()
+    with pytest.raises(NoCardException):
+        connected(reader)
+    reader.insert(PoweredSlot(sample_card()))
+    assert connected(reader).transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_power_lost_in_mid_command_is_a_card_without_power(module):
+    from smartcard.Exceptions import CardConnectionException
+
+    class Dying:
+        atr = bytes.fromhex(ATR)
+
+        def power_on(self):
+            pass
+
+        power_off = reset = power_on
+
+        def transmit(self, apdu):
+            raise PowerLoss("at operation 3")
+
+    connection = connected(module.VirtualReader("dying", Dying()))
+    with pytest.raises(CardConnectionException) as error:
+        connection.transmit(SSSE)
+    assert code(error) == 0x80100067
+
+
+def test_too_short_a_command_and_no_connection(reader):
+    from smartcard.Exceptions import CardConnectionException
+
+    connection = reader.createConnection()
+    with pytest.raises(CardConnectionException, match="not connected"):
+        connection.transmit(SSSE)
+    connection.connect()
+    with pytest.raises(CardConnectionException) as error:
+        connection.transmit([0, 0xA4])
+    assert code(error) == 0x80100004
+
+
+def test_two_readers_of_one_name_are_refused(module):
+    readers = module.VirtualReader("x"), module.VirtualReader("x")
+    with pytest.raises(TransportError, match="same name"), module.installed(*readers):
+        pass
+
+
+# ---- waiting for cards ---------------------------------------------------------------------------
+
+
+def test_a_card_request_by_atr(reader):
+    from smartcard.CardRequest import CardRequest
+    from smartcard.CardType import ATRCardType
+    from smartcard.util import toBytes
+
+    request = CardRequest(timeout=5, cardType=ATRCardType(toBytes(ATR)))
+    service = request.waitforcard()
+    service.connection.connect()
+    assert service.connection.transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_a_card_request_for_a_new_card(reader):
+    from smartcard.CardRequest import CardRequest
+    from smartcard.Exceptions import CardRequestTimeoutException
+
+    with pytest.raises(CardRequestTimeoutException):
+        CardRequest(timeout=0, newcardonly=True).waitforcard()
+    hand = threading.Timer(0.1, lambda: reader.swap(PoweredSlot(sample_card())))
+    hand.start()
+    service = CardRequest(timeout=30, newcardonly=True).waitforcard()
+    hand.join()
+    service.connection.connect()
+    assert service.connection.transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_a_card_monitor_sees_it_come_and_go(reader):
+    from smartcard.CardMonitoring import CardMonitor, CardObserver
+
+    came, went = threading.Event(), threading.Event()
+
+    class Watch(CardObserver):
+        def update(self, observable, handlers):
+            added, removed = handlers
+            if added:
+                came.set()
+            if removed:
+                went.set()
+
+    monitor, watch = CardMonitor(), Watch()
+    monitor.addObserver(watch)
+    assert came.wait(30)
+    reader.remove()
+    assert went.wait(30)
+    monitor.deleteObserver(watch)
+    monitor.rmthread.stop()
+    reader.insert(PoweredSlot(sample_card()))  # it looks up only when something happens
+    monitor.rmthread.join()
+    CardMonitor.instance = None
+
+
+def test_the_end_of_the_block_puts_everything_back(module):
+    import smartcard.CardRequest
+    from smartcard.CardRequest import PCSCCardRequest
+    from smartcard.reader.ReaderFactory import ReaderFactory
+
+    before = list(ReaderFactory.factorymethods)
+    reader = module.VirtualReader("sscard B", PoweredSlot(sample_card()))
+    with module.installed(reader, alone=True):
+        assert ReaderFactory.factorymethods != before
+        connection = connected(reader)
+    assert ReaderFactory.factorymethods == before
+    assert smartcard.CardRequest.PCSCCardRequest is PCSCCardRequest
+    assert reader.slot.state.atr is not None
+    with pytest.raises(Exception, match="closed"):
+        connection.transmit(SSSE)
