@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.spec.ca_keys import RID, CaKey, CaKeyError, build_ca_keys, find, parse_ca_keys
+from sscard.spec.ca_keys import CaKey, CaKeyError, build_ca_keys, find, parse_ca_keys
+from sscard.spec.pboc import RID
 
 KEY = CaKey(RID, 0x80, 1 << 1151 | 1, 3, date(2030, 12, 31))
 

@@ -9,16 +9,51 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import rsa_recover_prime_factors
 
 from sscard.keys.compare import equal
 
-__all__ = ["RsaKey", "digest", "message_block", "open_message_block", "recover"]
+__all__ = [
+    "PublicKey",
+    "RsaKey",
+    "cda_answer_length",
+    "digest",
+    "message_block",
+    "open_message_block",
+    "recover",
+]
 
 _powmod: Callable[[int, int, int], int] = (
     import_module("gmpy2").powmod if find_spec("gmpy2") else pow
 )
+
+
+class PublicKey(NamedTuple):
+    """Modulus and exponent, as numbers and as certificates have them."""
+
+    n: int
+    e: int
+
+    @property
+    def size(self) -> int:
+        """Length of the modulus in bytes."""
+        return (self.n.bit_length() + 7) // 8
+
+    @property
+    def modulus(self) -> bytes:
+        """The modulus, `size` bytes."""
+        return self.n.to_bytes(self.size, "big")
+
+    @property
+    def exponent(self) -> bytes:
+        """The exponent without leading zeros: 03, or 01 00 01."""
+        return self.e.to_bytes((self.e.bit_length() + 7) // 8, "big")
+
+    def recover(self, data: bytes) -> bytes:
+        """Return data^e mod n, as `recover` does."""
+        return recover(self.n, self.e, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +101,16 @@ class RsaKey:
     def size(self) -> int:
         """Length of the modulus in bytes."""
         return (self.modulus.bit_length() + 7) // 8
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half; the exponent follows from d mod (p-1), being smaller than p."""
+        return PublicKey(self.modulus, pow(self.dp, -1, self.p - 1))
+
+    @property
+    def private_exponent(self) -> int:
+        """The exponent d, between 1 and (p-1)(q-1) (DGI 8103)."""
+        return pow(self.public.e, -1, (self.p - 1) * (self.q - 1))
 
     def sign(self, block: bytes) -> bytes:
         """Return block^d mod n; `block` and the result are `size` bytes.
@@ -128,6 +173,15 @@ def open_message_block(block: bytes, appended: bytes = b"") -> bytes:
     if not equal(digest(fields + appended), block[-21:-1]):
         raise ValueError("the hash in the recovered block is not that of its data")
     return fields
+
+
+def cda_answer_length(size: int, issuer_data: int) -> int:
+    """Return the bytes of `77 {9F27 9F36 9F4B 9F10}` for a key of `size` bytes and 9F10 of so many.
+
+    A short response has 256: a key of 1984 bits signs for DDA, but not for CDA. pse-pboc 4.9.
+    """
+    inside = 9 + 3 + (size > 0x7F) + size + 3 + issuer_data
+    return inside + (2 if inside <= 0x7F else 3 if inside <= 0xFF else 4)
 
 
 def digest(data: bytes) -> bytes:

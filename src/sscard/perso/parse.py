@@ -6,6 +6,7 @@ imports this.
 
 from sscard.errors import ProfileError
 from sscard.perso.model import Chip, Directory, TransportKey
+from sscard.perso.oda import with_oda
 from sscard.perso.parse_files import dgi, file
 from sscard.perso.parse_keys import master_key, pin, plain_key
 from sscard.perso.place import Identity, Place, access, fid
@@ -111,6 +112,8 @@ def _directory(
     keys = tuple(plain_key(key, inner, place) for key, inner in table.tables("key").items())
     holder = pin(table.table("pin"), place) if "pin" in table else None
     dgis = tuple(dgi(table.table("dgi"), word) for word in table.table("dgi").names())
+    if "oda" in table:
+        dgis = with_oda(table.table("oda"), dgis)
     used = (master is not None) + len(keys) + (holder is not None)
     irk = next((key for key in keys if key.type == KEY_TYPES["internal"] and not key.id), None)
     place = place._replace(irk=irk)

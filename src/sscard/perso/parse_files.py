@@ -8,11 +8,13 @@ from sscard.perso.model import File
 from sscard.perso.place import Place, access, fid
 from sscard.perso.table import REQUIRED, Required, Table
 from sscard.spec.codes import KINDS, SM_ENCIPHER, SM_MAC
+from sscard.spec.dgis import PRIVATE_KEYS, is_record
 from sscard.spec.items import Item, parse_items
 
 __all__ = ["dgi", "file"]
 
 CARD_IDENTIFICATION = "auto"
+RSA_KEY_FILE = 0xEF91
 _DATA_MOST = 255
 _MAC_SIZE = 4
 
@@ -27,6 +29,8 @@ def file(name: str, table: Table, place: Place, dgis: tuple[tuple[int, bytes], .
     items = _items(table)
     records, content = _contents(table, place, kind, items)
     shape = _shape(table, kind, items, records or _records_of(sfi, dgis))
+    if number == RSA_KEY_FILE and internal and shape.capacity < _private_key_size(dgis):
+        table.wrong("size", f"at least {_private_key_size(dgis)} bytes, for the private keys")
     made = File(
         name=name,
         fid=number,
@@ -146,6 +150,11 @@ def _protection(table: Table, key: str) -> int:
     return bits | stk & 0x0F if bits else 0
 
 
+def _private_key_size(dgis: tuple[tuple[int, bytes], ...]) -> int:
+    """Return the bytes EF91 needs: its length, then number, length and value of each part."""
+    return 2 + sum(4 + len(value) for dgi, value in dgis if dgi in PRIVATE_KEYS)
+
+
 def dgi(table: Table, word: str) -> tuple[int, bytes]:
     """Read one line of [..dgi]: the DGI in hex, its value in hex."""
     return fid(table.where(word), word), table.hex_bytes(word)
@@ -153,4 +162,4 @@ def dgi(table: Table, word: str) -> tuple[int, bytes]:
 
 def _records_of(sfi: int, dgis: tuple[tuple[int, bytes], ...]) -> tuple[bytes, ...]:
     """Return the record DGIs of an SFI (pse-pboc 9.3: first byte SFI, second record number)."""
-    return tuple(value for dgi, value in dgis if sfi and dgi >> 8 == sfi and dgi & 0xFF)
+    return tuple(value for dgi, value in dgis if dgi >> 8 == sfi and is_record(dgi))

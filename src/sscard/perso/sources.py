@@ -37,6 +37,9 @@ _KEY_VALUES = {
 }
 """The ways to say what a key is (`perso.parse_keys`), with what each makes void."""
 
+_KEY_FILES = {"ca", "issuer", "signer", "icc", "pin"}
+"""What in a table [oda] may be a file (`perso.oda`)."""
+
 Tree = dict[str, object]
 """A table as TOML gives it."""
 
@@ -146,7 +149,7 @@ def _read(name: str, beside: Path | None, chain: tuple[str, ...]) -> Tree:
         raise ProfileError(f"profiles extend each other in a circle: {' -> '.join((*chain, key))}")
     chain = (*chain, key)
     try:
-        tree = tomllib.loads(text)
+        tree = _rooted(tomllib.loads(text), folder)
     except tomllib.TOMLDecodeError as wrong:
         raise ProfileError(f"profile {name}: {wrong}") from None
     if tree.get("format") != FORMAT:
@@ -163,6 +166,19 @@ def _read(name: str, beside: Path | None, chain: tuple[str, ...]) -> Tree:
                 raise ProfileError(f"profile {base} has no [{section}] for {name} to extend")
             tree[section] = _merged(other, inner)
     return tree if parent is None else _merged(_read(parent, folder, chain), tree)
+
+
+def _rooted(tree: Tree, folder: Path | None) -> Tree:
+    """Have the key files that tables [oda] name start from the folder the profile stands in."""
+    for name, inner in tree.items():
+        if not isinstance(inner, dict):
+            continue
+        _rooted(inner, folder)
+        for word in _KEY_FILES & inner.keys() if name == "oda" and folder is not None else ():
+            path = inner[word]
+            if isinstance(path, str) and path.endswith(".toml"):
+                inner[word] = str(folder / path)
+    return tree
 
 
 def _extends(table: Tree, where: str) -> str | None:

@@ -26,10 +26,8 @@ from typing import Any, Final
 
 from sscard.errors import SscardError
 
-__all__ = ["EXPONENTS", "RID", "CaKey", "CaKeyError", "build_ca_keys", "find", "parse_ca_keys"]
+__all__ = ["EXPONENTS", "CaKey", "CaKeyError", "build_ca_keys", "find", "parse_ca_keys"]
 
-RID: Final = bytes.fromhex("A000000333")
-"""China UnionPay (pse-pboc 1.1)."""
 EXPONENTS: Final = (3, 65537)
 """Public exponents of offline data authentication (pse-pboc 4.9)."""
 
