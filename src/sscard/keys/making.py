@@ -15,7 +15,8 @@ from sscard.keys.rsa import RsaKey
 __all__ = ["BITS_LEAST", "BITS_MOST", "from_seed", "generate"]
 
 BITS_LEAST, BITS_MOST = 512, 1984
-"""Of an ICC key; CA and issuer keys have at least 1024 (README 13)."""
+"""Of an ICC key; CA and issuer keys have at least 1024 (README 13). Whole bytes: a block that
+begins with 6A has to be below the modulus."""
 _EXPONENTS = (3, 65537)
 _LIBRARY_LEAST = 1024
 _ROUNDS = 40
@@ -33,7 +34,7 @@ def generate(bits: int, exponent: int = 3) -> RsaKey:
 
 
 def from_seed(bits: int, exponent: int, seed: bytes) -> RsaKey:
-    """Return the key of a seed: 512 to 1984 bits, even; exponent 3 or 65537.
+    """Return the key of a seed: 512 to 1984 bits; exponent 3 or 65537.
 
     The primes are random odd numbers of half the bits with both top bits set, drawn from
     SHAKE-256 of the seed and proved by Miller-Rabin. Errors: ValueError.
@@ -48,8 +49,8 @@ def from_seed(bits: int, exponent: int, seed: bytes) -> RsaKey:
 
 
 def _check(bits: int, exponent: int) -> None:
-    if not BITS_LEAST <= bits <= BITS_MOST or bits % 2:
-        raise ValueError(f"an RSA key here has {BITS_LEAST} to {BITS_MOST} bits, an even number")
+    if not BITS_LEAST <= bits <= BITS_MOST or bits % 8:
+        raise ValueError(f"an RSA key here has {BITS_LEAST} to {BITS_MOST} bits, whole bytes")
     if exponent not in _EXPONENTS:
         raise ValueError("the exponent is 3 or 65537")
 

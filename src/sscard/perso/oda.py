@@ -19,7 +19,7 @@ from sscard.keys.certificates import (
     static_data,
     static_signature,
 )
-from sscard.keys.making import BITS_LEAST
+from sscard.keys.making import BITS_LEAST, BITS_MOST
 from sscard.keys.rsa import RsaKey, cda_answer_length
 from sscard.perso.place import fid
 from sscard.perso.rsa_files import RsaFile, rsa_file
@@ -151,8 +151,10 @@ def _settings(table: Table, given: _Given) -> _Settings:
     signer = _key(table, "signer", table.text("issuer", "issuer")).key
     icc = _card_key(table, "icc", issuer)
     pin = _card_key(table, "pin", issuer)
-    if not (issuer.size <= ca.key.size and issuer.modulus.bit_length() >= _SIGNING_LEAST_BITS):
-        table.wrong("issuer", "a key of 1024 bits up to the CA's")
+    for word, key in (("ca", ca.key), ("issuer", issuer), ("signer", signer)):
+        bits = key.modulus.bit_length()
+        if bits % 8 or not _SIGNING_LEAST_BITS <= bits <= BITS_MOST or key.size > ca.key.size:
+            table.wrong(word, "a key of 1024 to 1984 bits, whole bytes, no longer than the CA's")
     _check_cda(table, icc, given)
     expiry = given.find(_EXPIRY).hex()
     default = expiry[2:4] + expiry[:2] if expiry else "1230"
@@ -224,8 +226,9 @@ def _card_key(table: Table, word: str, issuer: RsaKey) -> RsaKey | None:
     if not table.text(word, ""):
         return None
     key = _key(table, word, "").key
-    if not BITS_LEAST <= key.modulus.bit_length() <= issuer.modulus.bit_length():
-        table.wrong(word, f"a key of {BITS_LEAST} bits up to the issuer's")
+    bits = key.modulus.bit_length()
+    if bits % 8 or not BITS_LEAST <= bits <= issuer.modulus.bit_length():
+        table.wrong(word, f"a key of {BITS_LEAST} bits up to the issuer's, whole bytes")
     return key
 
 

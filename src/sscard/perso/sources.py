@@ -174,10 +174,10 @@ def _rooted(tree: Tree, folder: Path | None) -> Tree:
         if not isinstance(inner, dict):
             continue
         _rooted(inner, folder)
-        for word in _KEY_FILES & inner.keys() if name == "oda" and folder is not None else ():
+        for word in _KEY_FILES & inner.keys() if name == "oda" else ():
             path = inner[word]
             if isinstance(path, str) and path.endswith(".toml"):
-                inner[word] = str(folder / path)
+                inner[word] = str((folder or Path()) / path)
     return tree
 
 

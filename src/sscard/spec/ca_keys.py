@@ -32,7 +32,7 @@ EXPONENTS: Final = (3, 65537)
 """Public exponents of offline data authentication (pse-pboc 4.9)."""
 
 _FORMAT = 1
-_BITS = range(1024, 1985)
+_BITS = range(1024, 1985, 8)
 _FIELDS = {"rid", "index", "exponent", "modulus", "expiry", "hash"}
 
 
@@ -59,7 +59,7 @@ class CaKey:
             raise CaKeyError("a CA key has an RID of 5 bytes and an index of one")
         where = f"CA key {self.name}"
         if self.modulus.bit_length() not in _BITS:
-            raise CaKeyError(f"{where}: the modulus must have 1024 to 1984 bits")
+            raise CaKeyError(f"{where}: the modulus must have 1024 to 1984 bits, whole bytes")
         if self.exponent not in EXPONENTS:
             raise CaKeyError(f"{where}: the exponent must be 03 or 010001")
 
