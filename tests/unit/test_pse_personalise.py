@@ -121,7 +121,7 @@ def test_pse_9_2_first_parameter():
     assert desk.sw("80E26000070D01049F580103") == "6982"
     assert desk.sw("80E22000070D01049F580103") == "9000"
     assert desk.sw("80E20001") == "6700"
-    assert desk.sw("84E20001070D01049F580103") == "6E00"
+    assert desk.sw("84E20001070D01049F580103") == "6982"
 
 
 def test_pse_9_2_long_lengths_and_several_dgis_in_a_block():

@@ -43,10 +43,12 @@ class CardFacts(NamedTuple):
     Values and questions, not the object that answers them: through this no domain reaches
     another one's memory. `card_lcs()` is the life cycle, derived states included (cos 3.4);
     `unallocated()` the bytes that belong to no extent; `states()` the (domain, state) of the
-    environments that exist; `name_exists(name)` whether any directory bears this DF name.
+    environments that exist; `name_exists(name)` whether any directory bears this DF name;
+    `card_serial` the last 4 historical bytes of the ATR.
     """
 
     chip_serial: bytes
+    card_serial: bytes
     cos_id: bytes
     eeprom_size: int
     test_card: bool

@@ -18,6 +18,7 @@ from sscard.cos.rng import Drbg
 from sscard.cos.store import Store
 from sscard.cos.volume import Extent, Volume
 from sscard.env import Env
+from sscard.iso.atr import Atr
 from sscard.iso.sw import SW
 
 __all__ = ["Wiring"]
@@ -138,6 +139,7 @@ def _facts(volume: Volume, chip: Chip) -> CardFacts:
     flags = volume.superblock.flags
     return CardFacts(
         chip_serial=volume.chip.serial,
+        card_serial=Atr.parse(volume.answer_to_reset).historical[-4:].rjust(4, b"\0"),
         cos_id=volume.chip.cos_id,
         eeprom_size=volume.superblock.size,
         test_card=bool(flags & SuperblockFlag.TEST),

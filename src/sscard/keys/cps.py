@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 from sscard.keys.block import Algorithm, engine
 from sscard.keys.mac import ZERO8, retail_mac
-from sscard.keys.padding import pad80
+from sscard.keys.padding import pad80, strip80
 
 __all__ = [
     "ChannelKeys",
     "c_mac",
     "card_cryptogram",
     "card_keys",
+    "decipher_command",
+    "decipher_value",
+    "encipher_command",
+    "encipher_value",
     "encrypt_icv",
     "host_cryptogram",
     "session_keys",
@@ -86,3 +90,29 @@ def c_mac(session: ChannelKeys, icv: bytes, message: bytes) -> bytes:
 def encrypt_icv(session: ChannelKeys, previous: bytes) -> bytes:
     """Encipher the previous C-MAC with single DES under the left half of SKUMAC. pse-pboc 9.1."""
     return engine(Algorithm.DES, session.mac[:8]).encrypt(previous)
+
+
+def encipher_value(session: ChannelKeys, value: bytes) -> bytes:
+    """Encipher the value of a DGI, whole blocks, in ECB under SKUDEK. pse-pboc 9.2."""
+    return engine(Algorithm.TDES, session.dek).encrypt(value)
+
+
+def decipher_value(session: ChannelKeys, value: bytes) -> bytes:
+    """Decipher the value of a DGI; padding stays. ValueError unless it is whole blocks."""
+    return engine(Algorithm.TDES, session.dek).decrypt(value)
+
+
+def encipher_command(session: ChannelKeys, data: bytes) -> bytes:
+    """Encipher command data for level 03: padded 80 00.., 3DES CBC under SKUENC, IV 0.
+
+    Interpretation: as in SCP02, the C-MAC is that of the plain command. Source: pse-pboc 9.1.
+    """
+    return engine(Algorithm.TDES, session.enc).cbc(ZERO8, pad80(data, 8))
+
+
+def decipher_command(session: ChannelKeys, data: bytes) -> bytes:
+    """Decipher command data of level 03. ValueError unless it is padded whole blocks."""
+    blocks = engine(Algorithm.TDES, session.enc).decrypt(data)
+    before = int.from_bytes((ZERO8 + data)[: len(data)], "big")
+    plain = (int.from_bytes(blocks, "big") ^ before).to_bytes(len(data), "big")
+    return strip80(plain)

@@ -142,6 +142,55 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "the account of DF04: P2 01 and types 01, 05, or P2 02 and types 02, 06",
         "ssse-lb002 3.10",
     ),
+    Option(
+        40,
+        "verify_state",
+        ("initiated", "any"),
+        "VERIFY of the PSE between GPO and the first GENERATE AC only, or whenever it is selected",
+        "pse-pboc 2.4",
+    ),
+    Option(
+        41,
+        "pin_malformed",
+        ("wrong", "6A80"),
+        "a PIN block that is none counts as a wrong PIN, or answers 6A80 and costs no try",
+        "pse-pboc 2.4",
+    ),
+    Option(
+        42,
+        "pin_absent",
+        ("6984", "6983"),
+        "what VERIFY answers where no offline PIN is personalised",
+        "pse-pboc 2.4",
+    ),
+    Option(
+        43,
+        "pin_decipherment",
+        ("6984", "wrong"),
+        "an enciphered PIN in no right form, or over another challenge: 6984 at no try, or wrong",
+        "pse-pboc 2.4, 4.10",
+    ),
+    Option(
+        44,
+        "icv_encryption",
+        ("off", "on"),
+        "C-MACs of personalisation start from the one before as it is, or enciphered",
+        "pse-pboc 9.1",
+    ),
+    Option(
+        45,
+        "cps_mac_error",
+        ("6988", "6982"),
+        "what a wrong C-MAC of the personalisation channel answers",
+        "pse-pboc 9.1",
+    ),
+    Option(
+        46,
+        "risk_data_tags",
+        ("any", "strict"),
+        "DGIs 0D01 and 0E01 take each other's data elements, or only their own",
+        "pse-pboc 9.3",
+    ),
 )
 
 BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})

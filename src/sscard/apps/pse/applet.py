@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from sscard.apps.pse import authentication, generate, options, pin
 from sscard.apps.pse.application import Application, is_personalised
+from sscard.apps.pse.channel import CHANNEL
 from sscard.apps.pse.machine import TRANSACTION
 from sscard.apps.pse.personalise import PERSONALISATION
 from sscard.apps.pse.reading import READING
@@ -80,6 +81,7 @@ OWNED_DIRECTORY = _table(
     (MANAGEMENT, ()),
     (FILE_ACCESS, _FILES),
     (PERSONALISATION, ()),
+    (CHANNEL, ()),
 )
 
 PERSONALISING = _table(
@@ -89,6 +91,7 @@ PERSONALISING = _table(
     (MANAGEMENT, ()),
     (FILE_ACCESS, _FILES),
     (PERSONALISATION, ()),
+    (CHANNEL, ()),
     (TRANSACTION, _PBOC),
 )
 """Section 9: the COS's own commands; those of PBOC are refused by the machine (6985)."""
@@ -102,7 +105,7 @@ DEBIT = _table(
 )
 """Section 2: `00 82` has the PBOC form only."""
 
-_ALL = _table("PSE", (DEBIT, ()), (FILE_ACCESS, _FILES))
+_ALL = _table("PSE", (DEBIT, ()), (FILE_ACCESS, _FILES), (CHANNEL, ()))
 
 
 def table_for(domain: Domain) -> CommandTable:

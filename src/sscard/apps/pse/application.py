@@ -20,22 +20,28 @@ from sscard.apps.pse.layout import (
     Counters,
     parse_entries,
 )
-from sscard.apps.pse.risk import CardData
+from sscard.apps.pse.risk import Aip, CardData
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyRecord, KeyType, Kind
 from sscard.cos.policy import Restriction
 from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
-from sscard.iso.tlv import TlvError, find, parse
+from sscard.iso.tlv import TlvError, encode, find, parse
 from sscard.keys import Algorithm
-from sscard.keys.rsa import RsaKey
+from sscard.keys.rsa import RsaKey, cda_answer_length
+from sscard.spec.dgis import (
+    AIP_AFL,
+    FCI,
+    ICC_CRT,
+    ICC_EXPONENT,
+    ICC_MODULUS,
+    ISSUER_DATA,
+    PIN_CRT,
+)
 
 __all__ = [
-    "AIP_AFL",
     "DATA_FILE",
-    "FCI",
-    "ISSUER_DATA",
     "KEY_FILE",
     "Application",
     "Profile",
@@ -43,9 +49,6 @@ __all__ = [
 ]
 
 DATA_FILE, KEY_FILE = 0xEF90, 0xEF91
-FCI, AIP_AFL, ISSUER_DATA = 0x9102, 0x9104, 0x9200
-"""DGIs of the templates: A5 of the FCI, the answer to GPO, 9F10 (pse-pboc 9.3)."""
-
 _REF = "pse-pboc 9"
 _AFL_SFIS = range(1, 11)
 _CDOL1, _CDOL2, _DDOL, _ICC_EXPONENT = 0x8C, 0x8D, 0x9F49, 0x9F47
@@ -126,14 +129,28 @@ def _lists(bodies: tuple[bytes, ...]) -> Lists:
 
 
 @lru_cache(maxsize=16)
-def _rsa_key(body: bytes, exponent: int) -> RsaKey | None:
+def _pin_key(body: bytes) -> RsaKey | None:
+    """Return the private key for enciphered PINs of EF91, if it has one of its own."""
+    try:
+        return _of_crt_parts(parse_entries(body), PIN_CRT)
+    except ValueError:
+        return None
+
+
+def _of_crt_parts(parts: Mapping[int, bytes], dgis: range) -> RsaKey | None:
+    crt = [parts[dgi] for dgi in dgis if dgi in parts]
+    return RsaKey.from_crt(*crt) if len(crt) == len(dgis) else None
+
+
+@lru_cache(maxsize=16)
+def _icc_key(body: bytes, exponent: int) -> RsaKey | None:
     """Return the ICC key of EF91, from its CRT parts, else from modulus and exponents."""
     parts = parse_entries(body)
-    crt = [parts.get(dgi) for dgi in range(0x8201, 0x8206)]
     try:
-        if None not in crt:
-            return RsaKey.from_crt(*(part or b"" for part in crt))
-        modulus, private = parts.get(0x8101), parts.get(0x8103)
+        key = _of_crt_parts(parts, ICC_CRT)
+        if key is not None:
+            return key
+        modulus, private = parts.get(ICC_MODULUS), parts.get(ICC_EXPONENT)
         if modulus is None or private is None:
             return None
         n, d = int.from_bytes(modulus, "big"), int.from_bytes(private, "big")
@@ -246,12 +263,31 @@ class Application:
         raise Refusal(SW.CONDITIONS, f"the application has no key of type {kind:02X}", _REF)
 
     @property
+    def private_key(self) -> RsaKey | None:
+        """The ICC private key, None when it was not personalised, or does not fit together."""
+        return _icc_key(self._content(KEY_FILE), self.lists.exponent)
+
+    @property
     def icc_key(self) -> RsaKey:
-        """The ICC private key; 6985 when it was not personalised, or does not fit together."""
-        key = _rsa_key(self._content(KEY_FILE), self.lists.exponent)
+        """The ICC private key; 6985 without one."""
+        key = self.private_key
         if key is None:
             raise Refusal(SW.CONDITIONS, "the application has no ICC private key", _REF)
         return key
+
+    def longest_answer(self, size: int) -> int:
+        """Return the most bytes a command answers with a signature of `size` bytes (4.9)."""
+        profile = self.profile
+        if not profile.aip or not profile.aip[0] & Aip.CDA:
+            return len(encode(0x80, bytes(size)))
+        template = profile.issuer_data
+        filled = 9 + template[8] if len(template) > 8 else 0
+        return cda_answer_length(size, max(len(template), filled))
+
+    @property
+    def pin_key(self) -> RsaKey | None:
+        """The private key for enciphered PINs: its own, or the ICC key (pse-pboc 4.10)."""
+        return _pin_key(self._content(KEY_FILE)) or self.private_key
 
     @property
     def pin(self) -> KeyRecord | None:

@@ -22,7 +22,7 @@ _BLOCKS = 5
 """Cipher blocks of an ARPC: four for the session key, one for the ARPC."""
 
 
-def _ddol_length(card: Application) -> int:
+def _ddol_length(card: Application, _command: Command) -> int:
     return card.lists.ddol.length
 
 

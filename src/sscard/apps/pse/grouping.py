@@ -8,26 +8,44 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from sscard.apps.pse import records
-from sscard.apps.pse.application import AIP_AFL, DATA_FILE, FCI, ISSUER_DATA, KEY_FILE
+from sscard.apps.pse.application import DATA_FILE, KEY_FILE
 from sscard.apps.pse.layout import Body, Counters, build_entries
 from sscard.cos.refusal import Refusal
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError, parse
+from sscard.keys.padding import strip80
+from sscard.spec.dgis import (
+    AIP_AFL,
+    CARD_KEYS,
+    FCI,
+    ISSUER_DATA,
+    KEY_CHECK_VALUES,
+    PIN,
+    PIN_TRIES,
+    PRIVATE_KEYS,
+    RISK_DATA,
+    UNPADDED,
+    is_record,
+)
 from sscard.spec.pboc import GET_DATA, TAGS
 
-__all__ = ["Place", "cut", "place_of", "stored", "stored_files"]
+__all__ = ["Place", "cut", "place_of", "stored", "stored_files", "without_padding"]
 
 _REF = "pse-pboc 9.3"
 _LONG_FORM = 0xFF
+_BLOCK = 8
+_LENGTHS = {KEY_CHECK_VALUES: 9, PIN_TRIES: 2}
+"""Of DGIs that are no TLV."""
 _LENGTH_MAX = 0x400
 """More than any DGI holds: who announces it is not sent more blocks."""
-_RISK_DATA = (0x0D01, 0x0E01)
-_PIN_TRIES = 0x9010
-_CARD_SECRETS = (0x8000, 0x8010, 0x9000)
-_RSA = (0x8101, 0x8103, *range(0x8201, 0x8206))
 _ATC, _LAST_ONLINE_ATC = 0x9F36, 0x9F13
 _ELEMENTS = (GET_DATA | {0x5F34, 0x9F6C}) - {0x9F17}
 """Tags that may stand in 0D01 and 0E01, either of them (14 #21)."""
+_CHANGEABLE = frozenset(
+    (0x9F4F, 0x9F53, 0x9F54, 0x9F58, 0x9F59, 0x9F5C, 0x9F5D, 0x9F68, 0x9F6B, 0x9F6C, 0x9F6D)
+) | {0x9F72, 0x9F73, 0x9F75, 0x9F77, 0x9F78, 0x9F79}
+_FIXED = frozenset((0x9F51, 0x9F52, 0x9F56, 0x9F57, 0x9F76, _ATC, _LAST_ONLINE_ATC, 0x5F34))
+"""What the reference saw in 0D01 and in 0E01, for cards that insist on it."""
 _ISSUER_DATA_LEAST, _ISSUER_DATA_MOST = 8, 32
 
 
@@ -38,25 +56,30 @@ class Place(Enum):
     DATA = auto()
     RSA_KEY = auto()
     PIN_TRIES = auto()
-    SECRETS = auto()
+    CARD_KEYS = auto()
+    CHECK_VALUES = auto()
+    PIN = auto()
     NOWHERE = auto()
+
+
+_PLACES = {
+    **dict.fromkeys((*RISK_DATA, AIP_AFL, ISSUER_DATA), Place.DATA),
+    PIN_TRIES: Place.PIN_TRIES,
+    CARD_KEYS: Place.CARD_KEYS,
+    KEY_CHECK_VALUES: Place.CHECK_VALUES,
+    PIN: Place.PIN,
+}
 
 
 def place_of(dgi: int, *, directory: bool = False) -> Place:
     """Return where a DGI belongs; the PSE directory takes records and its FCI template alone."""
     if dgi == FCI:
         return Place.DATA
-    if 0x01 <= dgi >> 8 <= 0x1E and dgi & 0xFF and dgi not in _RISK_DATA:
+    if is_record(dgi):
         return Place.RECORD
     if directory:
         return Place.NOWHERE
-    if dgi in (*_RISK_DATA, AIP_AFL, ISSUER_DATA):
-        return Place.DATA
-    if dgi in _RSA:
-        return Place.RSA_KEY
-    if dgi == _PIN_TRIES:
-        return Place.PIN_TRIES
-    return Place.SECRETS if dgi in _CARD_SECRETS else Place.NOWHERE
+    return Place.RSA_KEY if dgi in PRIVATE_KEYS else _PLACES.get(dgi, Place.NOWHERE)
 
 
 def cut(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
@@ -80,14 +103,50 @@ def cut(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return groups, data
 
 
-def stored(body: Body, dgi: int, value: bytes) -> Body:
-    """Return EF90 with a DGI of templates or risk data in it; 6A80 when it is malformed."""
+def without_padding(dgi: int, value: bytes) -> bytes:
+    """Return a deciphered value without its padding; ValueError when that is missing.
+
+    Card keys and PIN have none, private keys always. What else is enciphered is padded where it
+    is not whole blocks, and its own lengths say whether it was. Source: pse-pboc 9.2.
+    """
+    if dgi in UNPADDED:
+        return value
+    if dgi in PRIVATE_KEYS:
+        return _stripped(value)
+    try:
+        shorter = _stripped(value)
+    except ValueError:
+        return value
+    if dgi in _LENGTHS:
+        return shorter if len(shorter) == _LENGTHS[dgi] else value
+    try:
+        parse(shorter)
+    except TlvError:
+        return value
+    return shorter
+
+
+def _stripped(value: bytes) -> bytes:
+    shorter = strip80(value)
+    if len(value) - len(shorter) > _BLOCK:
+        raise ValueError("more than a block of padding")
+    return shorter
+
+
+def stored(body: Body, dgi: int, value: bytes, *, strict: bool = False) -> Body:
+    """Return EF90 with a DGI of templates or risk data in it; 6A80 when it is malformed.
+
+    `strict`: the two DGIs of risk data do not take each other's elements (`risk_data_tags`).
+    """
     try:
         objects = parse(value)
     except TlvError as wrong:
         raise _wrong(dgi, str(wrong)) from None
-    if dgi in _RISK_DATA:
+    if dgi in RISK_DATA:
+        own = _ELEMENTS if not strict else _CHANGEABLE if dgi == RISK_DATA[0] else _FIXED
         for tag, element in objects:
+            if tag not in own:
+                raise _wrong(dgi, f"{tag:04X} is no risk data of it")
             body = _with_element(body, dgi, tag, element)
         return body
     held = dict(objects)
@@ -104,8 +163,6 @@ def stored(body: Body, dgi: int, value: bytes) -> Body:
 
 
 def _with_element(body: Body, dgi: int, tag: int, value: bytes) -> Body:
-    if tag not in _ELEMENTS:
-        raise _wrong(dgi, f"{tag:04X} is no risk data")
     length = TAGS[tag].length
     if length is not None and len(value) != length:
         raise _wrong(dgi, f"{tag:04X} has {length} bytes")

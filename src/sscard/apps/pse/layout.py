@@ -15,13 +15,14 @@ EF90 (kind 09) begins with what changes in use, so that a transaction writes one
 | 21 | 1 | international-country counter |
 | 22 | 1 | indicators, see `Indicator` |
 | 23 | 1 | script command counter |
-| 24 | 8 | FF: reserved for the personalisation channel |
+| 24 | 2 | personalisation channels opened so far; FFFF: none |
+| 26 | 6 | FF: reserved |
 | 32 | 2 | bytes used by the entries |
 | 34 | n | entries |
 
 An entry is `number(2) length(2) value`; the number is a DGI of templates (9102, 9104, 9200) or
 the tag of a risk data element (9F51 ..). A data element is present when it has an entry, be
-its value zero or not. EF91 (the RSA key) is used bytes and entries alone, numbered 8101..8205.
+its value zero or not. EF91 (the RSA keys) is used bytes and entries alone, numbered 8101..8305.
 Whether the application is blocked stands in DFSTATE (cos 2.5), the PIN and the card keys in
 the key EF. Pure functions of bytes; whatever the bytes are, parsing ends.
 """
@@ -56,7 +57,9 @@ HEAD_SIZE = COUNTERS_AT + _COUNTERS.size
 """Bytes of EF90 up to the end of the counters."""
 ENTRIES_AT = 32
 """Offset of the entries in EF90."""
-_RESERVED = b"\xff" * (ENTRIES_AT - HEAD_SIZE)
+_SEQUENCE_AT = slice(HEAD_SIZE, HEAD_SIZE + 2)
+_RESERVED = b"\xff" * (ENTRIES_AT - _SEQUENCE_AT.stop)
+_NO_CHANNEL = 0xFFFF
 _ENTRY = struct.Struct(">HH")
 _USED = 2
 
@@ -123,11 +126,12 @@ class Counters(NamedTuple):
 
 
 class Body(NamedTuple):
-    """The content of EF90."""
+    """The content of EF90; `channels` counts the secure channels opened, FFFE at most."""
 
     personalised: bool
     counters: Counters
     entries: Mapping[int, bytes]
+    channels: int = 0
 
     @classmethod
     def parse(cls, raw: bytes) -> "Body":
@@ -135,16 +139,25 @@ class Body(NamedTuple):
         if raw[:3] != _MAGIC or len(raw) < ENTRIES_AT:
             return cls(False, Counters(), {})
         counters = Counters.of_file(raw[:HEAD_SIZE])
-        return cls(raw[3] == 0, counters, parse_entries(raw[ENTRIES_AT:]))
+        channels = int.from_bytes(raw[_SEQUENCE_AT], "big")
+        channels = 0 if channels == _NO_CHANNEL else channels
+        return cls(raw[3] == 0, counters, parse_entries(raw[ENTRIES_AT:]), channels)
 
     def build(self) -> bytes:
         """Return the used part of EF90; the mirror of `parse`."""
         state = b"\0" if self.personalised else b"\xff"
-        return _MAGIC + state + self.counters.build() + _RESERVED + build_entries(self.entries)
+        channels = (self.channels or _NO_CHANNEL).to_bytes(2, "big")
+        head = _MAGIC + state + self.counters.build() + channels + _RESERVED
+        return head + build_entries(self.entries)
 
     def with_entry(self, number: int, value: bytes) -> "Body":
         """Return the body with an entry added, or replaced in its place."""
         return self._replace(entries={**self.entries, number: value})
+
+    def without_entry(self, number: int) -> "Body":
+        """Return the body without an entry."""
+        kept = {n: value for n, value in self.entries.items() if n != number}
+        return self._replace(entries=kept)
 
 
 def parse_entries(raw: bytes) -> dict[int, bytes]:

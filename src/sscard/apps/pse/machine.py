@@ -45,22 +45,26 @@ def transaction(
     ref: str,
     p1: Container[int] = (0,),
     p2: Container[int] = (0,),
-    lc: Container[int] | Callable[[Application], int] | None = NO_DATA,
+    lc: Container[int] | Callable[[Application, Command], int] | None = NO_DATA,
+    anywhere: str = "",
 ) -> Callable[[Handler], Handler]:
     """Register a command of the transaction; its states are those of `NEXT`.
 
     Shapes: `lc` as in `CommandTable.command`, or a function that knows the length from the
-    application's data; None where it depends on the state, and the handler checks it.
+    application's data and P2; None where it depends on the state, and the handler checks it.
+    `anywhere` is an option whose value "any" makes the command legal in every state.
     """
     length = lc if callable(lc) else None
 
     def register(handler: Handler) -> Handler:
         def run(domain: Domain, command: Command) -> bytes:
             card = Application(domain)
-            if length is not None and len(command.data) != length(card):
-                raise Refusal(SW.WRONG_LENGTH, f"Lc must be {length(card)}", ref)
+            if length is not None and len(command.data) != length(card, command):
+                raise Refusal(SW.WRONG_LENGTH, f"Lc must be {length(card, command)}", ref)
             state: Transaction = domain.session.app or Idle()
             legal = NEXT.get((type(state), name))
+            if legal is None and anywhere and not isinstance(state, Idle):
+                legal = frozenset((type(state),)) if domain.options[anywhere] == "any" else None
             if legal is None:
                 where = type(state).__name__.lower()
                 raise Refusal(SW.CONDITIONS, f"{name} has no place in state {where}", "pse-pboc 3")

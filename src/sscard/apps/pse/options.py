@@ -17,7 +17,7 @@ _COMMAND_TEMPLATE = 0x83
 _ATC_LAST = 0xFFFF
 
 
-def _length(card: Application) -> int:
+def _length(card: Application, _command: Command) -> int:
     return 2 + card.profile.pdol.length
 
 

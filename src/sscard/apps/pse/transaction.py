@@ -11,10 +11,13 @@ from types import MappingProxyType
 
 from sscard.apps.pse.cvr import Cvr
 from sscard.apps.pse.risk import Aip, Issuer
+from sscard.keys.cps import ChannelKeys
 
 __all__ = [
     "NEXT",
+    "Channel",
     "Finished",
+    "Greeting",
     "Idle",
     "Initiated",
     "Online",
@@ -29,15 +32,38 @@ _SILENT = Issuer()
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """INITIALIZE UPDATE was answered: what the host has to prove itself with (9.1).
+
+    Shapes: `host_random` 8 bytes, `card_random` 6, `sequence` the number of the session.
+    """
+
+    keys: ChannelKeys
+    host_random: bytes
+    sequence: int
+    card_random: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The secure channel is open: session keys, level 00, 01 or 03, the last C-MAC (9.1)."""
+
+    keys: ChannelKeys
+    level: int
+    last_mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """No debit application is in use: the PSE directory, or one still being personalised.
 
     `block` is the number the next STORE DATA block must have, `rest` the beginning of a DGI
-    that goes on in it (9.2).
+    that goes on in it (9.2); `channel` is the secure channel, if one is open or being opened.
     """
 
     block: int = 0
     rest: bytes = field(default=b"", repr=False)
+    channel: Greeting | Channel | None = None
 
 
 @dataclass(frozen=True, slots=True)
