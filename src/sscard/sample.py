@@ -13,7 +13,7 @@ from sscard.env import Env
 from sscard.perso.profile import Profile
 from sscard.perso.psam import PsamProfile
 from sscard.perso.psam_script import psam_script
-from sscard.perso.script import carry_out, personalise
+from sscard.perso.script import Perso, carry_out, personalise
 
 __all__ = ["blank_card", "new_card", "new_psam", "sample_card", "sample_psam"]
 
@@ -39,16 +39,18 @@ def new_card(
     overrides: Mapping[str, object] | None = None,
     *,
     env: Env | None = None,
+    perso: Perso = "native",
 ) -> Card:
     """Return a card personalised from a profile, by APDUs.
 
-    `overrides` change the profile first, as `Profile.load` takes them. Raises ProfileError, or
+    `overrides` change the profile first, as `Profile.load` takes them; `perso` "cps" brings the
+    bank's data through the secure channel of EMV CPS. Raises ProfileError, or
     PersonalisationError naming the step a card refused.
     """
     loaded = profile if isinstance(profile, Profile) else Profile.load(profile, overrides or {})
     card = blank_card(loaded, env=env)
     activation = card.power_on()
-    personalise(loaded, activation.transmit)
+    personalise(loaded, activation.transmit, perso)
     activation.power_off()
     return card
 

@@ -122,11 +122,12 @@ class Desk:
         return answer[:-4] or answer
 
 
-def before(until: str, **dgis: str) -> Desk:
+def before(until: str, *, perso: str = "native", options: dict | None = None, **dgis: str) -> Desk:
     """Return a desk in mid-personalisation of the `pboc` profile, before the step named so."""
-    profile = Profile.load("pboc", {f"pse.{key.replace('_', '.')}": v for key, v in dgis.items()})
+    settings = {f"pse.{key.replace('_', '.')}": v for key, v in dgis.items()}
+    profile = Profile.load("pboc", settings | (options or {}))
     desk = Desk(blank_card(profile))
-    desk.play(script(profile), until=until)
+    desk.play(script(profile, perso), until=until)
     return desk
 
 

@@ -7,12 +7,23 @@ read by the personalisation script and by the builder.
 
 from dataclasses import dataclass, field
 
-from sscard.spec.codes import KEY_RECORD_SIZE, KEY_TYPES, KINDS, SM_ENCIPHER, SM_MAC
+from sscard.keys.cps import ChannelKeys
+from sscard.spec.codes import (
+    ACCESS_FREE,
+    ALGORITHMS,
+    KEY_FLAG_PROTECTED,
+    KEY_RECORD_SIZE,
+    KEY_TYPES,
+    KINDS,
+    SM_ENCIPHER,
+    SM_MAC,
+)
 
-__all__ = ["Chip", "Directory", "File", "Key", "TransportKey"]
+__all__ = ["Channel", "Chip", "Directory", "File", "Key", "TransportKey"]
 
 HEADER_SIZE = 48
 DIRECTORY_BODY_SIZE = 24
+_CHANGED_BY_MASTER = 0x8F00
 
 
 def _object_size(body: int) -> int:
@@ -77,6 +88,48 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """What opens the secure channel of personalisation (pse-pboc 9.1).
+
+    Shapes: `version` of the KMC, 01..FF; `identifier` of it, 6 bytes; `serial` the last 4
+    historical bytes; `level` 00, 01 or 03; `card_keys` KENC, KMAC, KDEK of this card.
+    """
+
+    version: int
+    identifier: bytes
+    serial: bytes
+    level: int
+    card_keys: ChannelKeys
+
+    @property
+    def key_data(self) -> bytes:
+        """KEYDATA, 10 bytes."""
+        return self.identifier + self.serial
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The key records of types 13 to 16, as WRITE KEY loads them."""
+        values = (*self.card_keys, self.identifier + b"\xff\xff")
+        words = ("kenc", "kmac", "kdek", "kmc_data")
+        return tuple(self._key(word, value) for word, value in zip(words, values, strict=True))
+
+    def _key(self, word: str, value: bytes) -> Key:
+        return Key(
+            name=word.upper(),
+            type=KEY_TYPES[word],
+            id=self.version,
+            version=1,
+            algorithm=ALGORITHMS["3des"],
+            tries=0xFF,
+            grant=0xFF,
+            use=ACCESS_FREE,
+            change=_CHANGED_BY_MASTER,
+            flags=KEY_FLAG_PROTECTED,
+            value=value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A working or internal EF and what personalisation puts into it.
 
@@ -128,7 +181,8 @@ class Directory:
     `master` is the key that owns it in the end, `transport` the value it is first given (EMK
     v1), None when there is no update in between. `key_slots` 0: no key EF. `quota` counts
     descendants of an ADF, the whole extent of a DDF. `dir_sfi` is what a DDF's FCI says of its
-    DIR, 0 for the default of 01. `dgis` go in by STORE DATA, in order.
+    DIR, 0 for the default of 01. `dgis` go in by STORE DATA, in order; `channel`, of a DDF, for
+    those that go in through the secure channel.
     """
 
     name: str
@@ -150,6 +204,7 @@ class Directory:
     files: tuple[File, ...]
     dgis: tuple[tuple[int, bytes], ...] = field(repr=False)
     directories: tuple["Directory", ...]
+    channel: Channel | None = None
 
     @property
     def key_count(self) -> int:

@@ -8,7 +8,7 @@ from sscard.errors import ProfileError
 from sscard.perso.model import Chip, Directory, TransportKey
 from sscard.perso.oda import with_oda
 from sscard.perso.parse_files import dgi, file
-from sscard.perso.parse_keys import master_key, pin, plain_key
+from sscard.perso.parse_keys import CHANNEL_KEYS, channel, master_key, pin, plain_key
 from sscard.perso.place import Identity, Place, access, fid
 from sscard.perso.table import REQUIRED, Table
 from sscard.spec.codes import ALGORITHMS, KEY_TYPES, SUITE_SM4, SUITE_TDES
@@ -115,9 +115,11 @@ def _directory(
     if "oda" in table:
         dgis = with_oda(table.table("oda"), dgis)
     used = (master is not None) + len(keys) + (holder is not None)
+    used += CHANNEL_KEYS if "channel" in table else 0
     irk = next((key for key in keys if key.type == KEY_TYPES["internal"] and not key.id), None)
     place = place._replace(irk=irk)
     # The DGIs of a file's SFI say how much room its records need.
+    opening = channel(table.table("channel"), place) if "channel" in table else None
     files = tuple(file(f, inner, place, dgis) for f, inner in table.tables("ef").items())
     below = place._replace(environment=False)
     made = Directory(
@@ -143,6 +145,7 @@ def _directory(
             _directory(inner, below, word, fid(inner.path, word), None)
             for word, inner in table.tables("df").items()
         ),
+        channel=opening,
     )
     table.finish()
     _check(table, made)

@@ -3,9 +3,10 @@
 from sscard.errors import ProfileError
 from sscard.iso.text import bcd
 from sscard.keys import Algorithm
+from sscard.keys.cps import card_keys
 from sscard.keys.diversify import chain
 from sscard.keys.pboc import pin_block, udk
-from sscard.perso.model import Key
+from sscard.perso.model import Channel, Key
 from sscard.perso.place import Place, access
 from sscard.perso.table import Table
 from sscard.spec.codes import (
@@ -18,7 +19,10 @@ from sscard.spec.codes import (
     PIN_GRANT,
 )
 
-__all__ = ["master_key", "pin", "plain_key"]
+__all__ = ["CHANNEL_KEYS", "channel", "master_key", "pin", "plain_key"]
+
+CHANNEL_KEYS = 4
+"""Key records of a secure channel: types 13 to 16 (pse-pboc 9)."""
 
 _COUNTED = ("external", "puk", "pin_reload")
 _NOT_DERIVED = {
@@ -149,6 +153,21 @@ def pin(table: Table, place: Place) -> Key:
         change=access(table, "change", place, "MK"),
         flags=KEY_FLAG_PROTECTED,
         value=value,
+    )
+    table.finish()
+    return made
+
+
+def channel(table: Table, place: Place) -> Channel:
+    """Read [pse.channel]: the KMC that opens the secure channel, and its level (pse-pboc 9.1)."""
+    identifier = table.hex_bytes("identifier", 6)
+    serial = place.identity.historical[-4:]
+    made = Channel(
+        version=table.number("version", 1, 255, 1),
+        identifier=identifier,
+        serial=serial,
+        level=table.choice("level", {"none": 0x00, "mac": 0x01, "mac_enc": 0x03}, "mac"),
+        card_keys=card_keys(table.secret("kmc", 16), identifier + serial),
     )
     table.finish()
     return made

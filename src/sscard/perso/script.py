@@ -7,10 +7,12 @@ last and ends the personalisation.
 """
 
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
-from sscard.errors import SscardError
+from sscard.errors import ProfileError, SscardError
 from sscard.iso.sw import SW
-from sscard.perso.model import Directory
+from sscard.perso.cps import Dgis, by_dgi, card_dgis, store_in_channel
+from sscard.perso.model import Channel, Directory
 from sscard.perso.profile import Profile
 from sscard.perso.steps import (
     Steps,
@@ -26,27 +28,43 @@ from sscard.perso.steps import (
 )
 
 __all__ = [
+    "Perso",
     "PersonalisationError",
     "carry_out",
     "hand_over",
     "initialise",
     "personalise",
     "script",
+    "storing",
     "take_over",
 ]
+
+
+Perso = Literal["native", "cps"]
+"""How the data of the bank's applications go in."""
+
+
+class Storing(NamedTuple):
+    """The secure channel that DGIs go through; whether its C-MACs start from enciphered ones."""
+
+    channel: Channel
+    encrypts_icv: bool
 
 
 class PersonalisationError(SscardError):
     """The card answered a step of personalisation with something else than success."""
 
 
-def personalise(profile: Profile, transmit: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes]]:
+def personalise(
+    profile: Profile, transmit: Callable[[bytes], bytes], perso: Perso = "native"
+) -> list[tuple[bytes, bytes]]:
     """Send the whole script to a blank card; return every (APDU, response) in order.
 
+    `perso`: how the bank's data go in, as `script` takes it.
     Errors: PersonalisationError naming the step, its command (key data masked) and the status
     word; the card is then as far as it got.
     """
-    return carry_out(script(profile), transmit)
+    return carry_out(script(profile, perso), transmit)
 
 
 def carry_out(steps: Steps, transmit: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes]]:
@@ -67,13 +85,27 @@ def carry_out(steps: Steps, transmit: Callable[[bytes], bytes]) -> list[tuple[by
     return log
 
 
-def script(profile: Profile) -> Steps:
-    """Yield the steps that personalise a blank card; send each one's response data back."""
+def script(profile: Profile, perso: Perso = "native") -> Steps:
+    """Yield the steps that personalise a blank card; send each one's response data back.
+
+    `perso`: "native" stores the DGIs of the PSE under its owner's proof, "cps" through the
+    secure channel, card keys and PIN with them (pse-pboc 9). Errors: ProfileError for "cps"
+    without [pse.channel].
+    """
     yield from initialise(profile)
     for ddf in profile.environments:
         yield from hand_over(profile, ddf)
     for ddf in profile.environments:
-        yield from take_over(ddf)
+        yield from take_over(ddf, storing(profile, ddf, perso))
+
+
+def storing(profile: Profile, ddf: Directory, perso: Perso) -> Storing | None:
+    """Return how the DGIs of an environment are stored: None for the plain form."""
+    if perso == "native" or ddf is not profile.pse:
+        return None
+    if ddf.channel is None:
+        raise ProfileError(f"{profile.name}: CPS personalisation needs [pse.channel] with a KMC")
+    return Storing(ddf.channel, profile.option("icv_encryption") == "on")
 
 
 def initialise(profile: Profile) -> Steps:
@@ -100,7 +132,7 @@ def hand_over(profile: Profile, ddf: Directory) -> Steps:
     yield from write_key(cmk, first)
 
 
-def take_over(ddf: Directory) -> Steps:
+def take_over(ddf: Directory, storing: Storing | None = None) -> Steps:
     """The owner's part, from the update of his master key to the end (cos 4.5, 14-22)."""
     master = ddf.master
     assert master is not None
@@ -109,23 +141,31 @@ def take_over(ddf: Directory) -> Steps:
         yield from authenticate(f"first master key of {ddf.name}", ddf.transport)
         yield from write_key(ddf.transport, master, replace=True)
     yield from authenticate(f"master key of {ddf.name}", master)
-    for key in ddf.keys:
+    for key in (*ddf.keys, *(storing.channel.keys if storing is not None else ())):
         yield from write_key(master, key)
     for file in ddf.files:
         yield from create_file(file)
     for file in ddf.files:
         yield from fill_file(file, ddf.line_key(file.sm_update))
     for adf in ddf.directories:
-        yield from _application(ddf, adf)
+        yield from _application(ddf, adf, storing)
         yield from select_name(ddf.name, ddf.df_name)
         yield from authenticate(f"master key of {ddf.name}", master)
     if ddf.pin is not None:
         yield from write_key(master, ddf.pin)
-    yield from store_data(ddf.name, ddf.dgis)
+    yield from _stored(ddf, ddf.dgis, storing)
     yield from end_personalisation(ddf.name, master)
 
 
-def _application(ddf: Directory, adf: Directory) -> Steps:
+def _stored(directory: Directory, dgis: Dgis, storing: Storing | None) -> Steps:
+    if storing is None:
+        return store_data(directory.name, dgis)
+    return store_in_channel(
+        directory.name, storing.channel, dgis, encrypts_icv=storing.encrypts_icv
+    )
+
+
+def _application(ddf: Directory, adf: Directory, storing: Storing | None) -> Steps:
     """An ADF: made and filled by the environment's owner, then keyed.
 
     Its own master key, if it has one, goes in after the data: writing it clears the proof of
@@ -148,9 +188,11 @@ def _application(ddf: Directory, adf: Directory) -> Steps:
         yield from write_key(owner, adf.master)
         yield from authenticate(f"master key of {adf.name}", adf.master)
         owner = adf.master
+    in_channel = () if storing is None or not adf.dgis else by_dgi(adf)
     for key in (*adf.keys, *((adf.pin,) if adf.pin is not None else ())):
-        yield from write_key(owner, key)
-    yield from store_data(adf.name, adf.dgis)
+        if key not in in_channel:
+            yield from write_key(owner, key)
+    yield from _stored(adf, card_dgis(adf) if in_channel else adf.dgis, storing)
     waiting = [file for file in adf.files if file.protected_update]
     if waiting:
         assert ddf.master is not None

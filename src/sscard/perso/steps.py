@@ -15,6 +15,7 @@ from sscard.keys.session import cryptogram, direct_cryptogram, session_key, sm_m
 from sscard.perso.fcp import directory_fcp, file_fcp, key_file_fcp
 from sscard.perso.model import Directory, File, Key, TransportKey
 from sscard.spec.codes import KEY_FLAG_SESSION, SM_ENCIPHER
+from sscard.spec.dgis import SECRETS
 
 __all__ = [
     "Step",
@@ -215,7 +216,7 @@ def store_data(name: str, dgis: tuple[tuple[int, bytes], ...]) -> Steps:
     for number, (dgi, block) in enumerate(blocks):
         p1 = 0x80 if number == len(blocks) - 1 else 0x00
         command = Command(0x80, 0xE2, p1, number & 0xFF, block)
-        yield Step(f"store {dgi:04X} of {name}", command, secret=dgi >> 8 in (0x80, 0x82))
+        yield Step(f"store {dgi:04X} of {name}", command, secret=dgi in SECRETS)
 
 
 def _blocks(dgi: int, value: bytes) -> Iterator[bytes]:
