@@ -3,10 +3,10 @@
 import hashlib
 
 import pytest
+from card_images import without_ring
 
 from sscard.builder import build
 from sscard.card import Card
-from sscard.cos.volume import read_superblock
 from sscard.errors import ProfileError
 from sscard.inspect import fsck
 from sscard.perso.profile import Profile, names
@@ -14,14 +14,6 @@ from sscard.perso.script import personalise
 from sscard.sample import blank_card, new_card, sample_card
 
 WALK = "f78d6afb6286981dc0378601536d873e48b0e5340f8a1e0534b189742cade1c5"
-
-
-def without_ring(image: bytes) -> bytes:
-    block = read_superblock(image)
-    ring = slice(block.journal_start * 64, (block.journal_start + block.journal_pages) * 64)
-    blank = bytearray(image)
-    blank[ring] = b"\xff" * (ring.stop - ring.start)
-    return bytes(blank)
 
 
 FINISHED = [name for name in names() if Profile.load(name).environments]

@@ -18,7 +18,7 @@ from pse_desk import (
     risk,
 )
 
-from sscard.sample import sample_card
+from sscard.sample import new_card, sample_card
 
 TRANSCRIPT = (
     (
@@ -244,6 +244,11 @@ def test_pse_11_4_second_tc_without_external_authenticate():
 
 
 # --- 11.6: log, issuer discretionary data, the next transaction --------------------------------
+
+
+def test_pse_9_11_8_a_card_personalised_through_the_channel_answers_the_same():
+    """12, item 10: the replay of the personalisation, then a transaction with its values."""
+    finished(new_card("pboc", perso="cps"))
 
 
 def finished(card=None):

@@ -133,16 +133,15 @@ class _Settings:
                 yield self.sfi << 8 | number, tlv.encode(0x70, inside)
 
     def _options(self, last: int) -> bytes:
-        """Return DGI 9104 with the AFL entry of these records reaching from 1 to `last`."""
+        """Return DGI 9104; an AFL entry for these records reaches from 1 to `last`.
+
+        An AFL without one stays: the card is to hide them.
+        """
         afl = self.given.afl
         entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
-        mine = [entry for entry in entries if entry[0] >> 3 == self.sfi and entry[1] == 1]
-        signed = mine[0][3] if mine else 0
-        entry = bytes((self.sfi << 3, 1, last, min(signed, last)))
-        if mine:
-            entries[entries.index(mine[0])] = entry
-        else:
-            entries.append(entry)
+        for at, entry in enumerate(entries):
+            if entry[0] >> 3 == self.sfi and entry[1] == 1:
+                entries[at] = bytes((entry[0], 1, last, min(entry[3], last)))
         return tlv.encode(_AIP, self.given.aip) + tlv.encode(_AFL, b"".join(entries))
 
 
