@@ -60,6 +60,21 @@ EXPLAINED = {
     "first-ac-answer": ("8013800001F126D638723D8BFC07010103A41002019000", {}),
     "put-data": ("04DA9F580505F58454DC", {}),
     "store-data": ("84E200000D9010020303EBF6763FCB741949", {}),
+    "store-data-enciphered": (
+        (
+            "84E260003B"
+            "80003020769008DFC1F7FD299DC1C07C8EC4AFA81F08206E8A0C18DFE827A544B3ABDAC0CE979EA318A8C3E3E8"
+            "E89B267ABFC0"
+            "0001020304050607"
+        ),
+        {"domain": "PSE"},
+    ),
+    "initialize-update": ("8050000008000102030405060700", {"domain": "PSE"}),
+    "initialize-update-answer": (
+        "621095FFFFFF0000000101020001A0A1A2A3A4A5F547BF7BFC7B1EFF9000",
+        {"command": "8050000008000102030405060700", "domain": "PSE"},
+    ),
+    "authenticate-channel": ("8482010010CBE7E8B47B77751F8B9CDD297C96FD2B", {"domain": "PSE"}),
     "atr": ("3B6D000000FE53108086FE990100000001", {}),
     "status-word": ("63C2", {}),
 }

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sscard.cli import apdu, demo_command, image, keys, national, profiles, run, serve, social
+from sscard.cli import apdu, cert, demo_command, image, keys, national, profiles, run, serve, social
 from sscard.cli.exits import exit_code
 from sscard.cli.output import error_line
 from sscard.errors import SscardError
@@ -87,3 +87,4 @@ app.add_typer(social.pin_app, name="pin")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(keys.app, name="keys")
 app.add_typer(national.app, name="national")
+app.add_typer(cert.app, name="cert")

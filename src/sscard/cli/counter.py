@@ -21,6 +21,7 @@ __all__ = [
     "PsamOption",
     "ReaderOption",
     "TodayOption",
+    "card_port",
     "counter",
 ]
 
@@ -75,14 +76,15 @@ def counter(
     policy = Policy(_day(today))
     spoken = _dialect(dialect)
     with ExitStack() as stack:
-        port = _card(stack, image, reader, link_of(link), save=save)
+        port = card_port(stack, image, reader, link_of(link), save=save)
         source = _source(stack, psam, profile, link_of(link))
         yield stack.enter_context(SocialTerminal(port, source, policy, dialect=spoken))
 
 
-def _card(
+def card_port(
     stack: ExitStack, image: Path | None, reader: str | None, link: "Link", *, save: bool
 ) -> "Port":
+    """Return a port to the card of an image file, or of a reader, for as long as `stack` lasts."""
     from sscard.cli.cards import card_of_file
     from sscard.transport.memory import MemoryPort, PoweredSlot
 
@@ -100,7 +102,7 @@ def _source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -> "
         return VaultSource(demo_vault(profile))
     path = Path(psam)
     if path.exists():
-        return PsamSource(_card(stack, path, None, link, save=False))
+        return PsamSource(card_port(stack, path, None, link, save=False))
     return PsamSource(_reader(stack, psam))
 
 

@@ -56,6 +56,14 @@ def new(
         str | None,
         typer.Option("--region", metavar="DIGITS", help="Of a PSAM's keys; default its cards'."),
     ] = None,
+    perso: Annotated[
+        str,
+        typer.Option(
+            "--perso",
+            metavar="native|cps",
+            help="How the bank's data go in: under its master key, or by EMV CPS.",
+        ),
+    ] = "native",
     *,
     random_seed: Annotated[
         bool, typer.Option("--random-seed", help="A seed nobody knows.")
@@ -79,6 +87,10 @@ def new(
     from sscard.states import card_in_state
 
     refuse_existing(file, force=force)
+    if perso not in ("native", "cps"):
+        raise typer.BadParameter(f"{perso!r} is neither native nor cps", param_hint="--perso")
+    if perso == "cps" and (blank or state or profile in psam_names()):
+        raise typer.BadParameter("cps makes finished cards only", param_hint="--perso")
     if blank and state:
         raise typer.BadParameter("a blank chip has no state", param_hint="--state")
     values = settings(set_)
@@ -103,7 +115,7 @@ def new(
     elif blank:
         card = blank_card(loaded, env=env)
     else:
-        card = new_card(loaded, env=env)
+        card = new_card(loaded, env=env, perso="cps" if perso == "cps" else "native")
     imagefile.save(file, card.image, card.env)
     if json:
         write_json(_made(file, profile, card, blank=blank) | {"state": state})

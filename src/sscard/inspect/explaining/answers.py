@@ -16,6 +16,7 @@ __all__ = ["explain_answer", "explain_status"]
 _KEY_LIST, _FILE_LIST = 0xD1, 0xD2
 _KEY_ROW, _FILE_ROW = 9, 5
 _PSE = 2
+_OPENING = 28
 
 
 def explain_status(sw: int) -> Explanation:
@@ -57,6 +58,8 @@ def _data(
             return _format_1(command.ins, data)
         case 0x88:
             return Explanation("cryptogram", "", data)
+        case 0x50 if command.cla & 0x80 and len(data) == _OPENING:
+            return _opening(data)
         case 0xCA if command.p2 == _KEY_LIST and not len(data) % _KEY_ROW and command.p1 < 0x5F:
             return _key_list(data)
         case 0xCA if command.p2 == _FILE_LIST and not len(data) % _FILE_ROW and command.p1 < 0x5F:
@@ -95,6 +98,20 @@ def _format_1(ins: int, data: bytes) -> Explanation:
         return Explanation(label, "", data, tuple(parts), "pse-pboc 2.6")
     name = "signed dynamic application data" if ins == 0x88 else "value"
     return Explanation(label, "", data, (Explanation(name, "", value),))
+
+
+def _opening(data: bytes) -> Explanation:
+    """The answer of INITIALIZE UPDATE."""
+    parts = (
+        Explanation("KMC identifier", "", data[:6]),
+        Explanation("card serial", "", data[6:10]),
+        Explanation("KMC version", f"{data[10]:02X}", data[10:11]),
+        Explanation("secure channel protocol", f"{data[11]:02X}", data[11:12]),
+        Explanation("sequence counter", str(int.from_bytes(data[12:14], "big")), data[12:14]),
+        Explanation("card random", "", data[14:20]),
+        Explanation("card cryptogram", "", data[20:]),
+    )
+    return Explanation("secure channel", "", data, parts, "pse-pboc 9.1")
 
 
 def _key_list(data: bytes) -> Explanation:

@@ -17,6 +17,7 @@ from sscard.inspect.names import (
 )
 from sscard.iso.apdu import Command
 from sscard.iso.tlv import TlvError, parse
+from sscard.spec.dgis import SECRETS
 from sscard.spec.pboc import AIDS, DGIS
 
 __all__ = ["explain_data", "explain_key_header", "explain_record_bytes"]
@@ -27,7 +28,6 @@ _HEADER = 12
 _PSAM_KEYS = (0x14, 0x1C)
 """Lc of a key load that can only be a PSAM's, but for a single-DES key of a card."""
 _CM, _PSE = 0, 2
-_SECRET_DGIS = frozenset((0x8000, 0x8010, 0x8101, 0x8103, *range(0x8201, 0x8206)))
 
 
 class _Where(NamedTuple):
@@ -106,6 +106,13 @@ def _external(command: Command, _where: _Where) -> Explanation:
     else:
         forms = [("cryptogram, direct form", len(data))]
     return Explanation("data", "", data, _cut(data, forms))
+
+
+def _initialize(command: Command, _where: _Where) -> Explanation:
+    """INITIALIZE UPDATE has 8 bytes (pse-pboc 9.1), those of a purse have more."""
+    if len(command.data) == _CPS_MAC:
+        return Explanation("host random", "", command.data, ref="pse-pboc 9.1")
+    return Explanation("data", "", command.data)
 
 
 def _internal(command: Command, where: _Where) -> Explanation:
@@ -241,7 +248,7 @@ def _dgi(dgi: int, value: bytes, *, complete: bool, enciphered: bool) -> Explana
     words = name if complete else f"{name}, continued in the next block"
     opened = complete and not enciphered and is_ber(value)
     parts = explain_ber(value) if opened else ()
-    secret = dgi in _SECRET_DGIS or not name or not complete  # pieces of what is not known
+    secret = dgi in SECRETS or not name or not complete  # pieces of what is not known
     return Explanation(f"DGI {dgi:04X}", words, value, parts, secret=secret)
 
 
@@ -252,6 +259,7 @@ _READERS: dict[int, Callable[[Command, _Where], Explanation]] = {
     0xD6: _binary,
     0xDC: _record,
     0xE2: _record,
+    0x50: _initialize,
     0x82: _external,
     0x88: _internal,
     0x20: _verify,

@@ -32,6 +32,8 @@ _SELECT_P1 = {
 _SELECT_P2 = {0: "first or only", 2: "next occurrence", 4: "file control parameters wanted"}
 _PSAM_CLA = 0xBF
 """The class of INIT SESSION; its bits say nothing of channels or secure messaging (cos 7.3)."""
+_HOST_RANDOM = 8
+_LEVELS = {0: "commands in plain", 1: "commands with a C-MAC", 3: "with a C-MAC, enciphered"}
 _MASTER_OR_KEY = "P2 = 00 is the master key"
 
 Parameters = tuple[tuple[str, str], ...]
@@ -131,9 +133,17 @@ def _store_or_append(command: Command, domain: int | None) -> Parameters:
     return (("P1", modes[command.p1 >> 5 & 3] + last), ("P2", f"block {command.p2}"))
 
 
+def _initialize(command: Command, _domain: int | None) -> Parameters:
+    if len(command.data) == _HOST_RANDOM:
+        version = f"KMC version {command.p1:02X}" if command.p1 else "the first KMC there is"
+        return (("P1", version), ("P2", f"{command.p2:02X}"))
+    return (("P1", f"{command.p1:02X}"), ("P2", f"{command.p2:02X}"))
+
+
 def _key_reference(command: Command, domain: int | None) -> Parameters:
     if command.cla & 0x80:
-        return (("P1", f"security level {command.p1:02X}"), ("P2", f"{command.p2:02X}"))
+        level = _LEVELS.get(command.p1, "undefined")
+        return (("P1", f"security level {command.p1:02X}, {level}"), ("P2", f"{command.p2:02X}"))
     key = command.p2
     if not key:
         words = _MASTER_OR_KEY if command.ins == 0x82 else "P2 = 00 is the IRK"
@@ -198,6 +208,7 @@ _READERS: dict[int, Callable[[Command, int | None], Parameters]] = {
     0xB2: _record,
     0xDC: _record,
     0xE2: _store_or_append,
+    0x50: _initialize,
     0x82: _key_reference,
     0x88: _key_reference,
     0x20: _verify,
