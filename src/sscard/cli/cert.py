@@ -86,13 +86,16 @@ def make_key(
     """Make a test key of a CA, an issuer or a card; its private half is in the file, too."""
     import secrets
 
-    from sscard.keys.making import from_seed
+    from sscard.keys.making import LIBRARY_LEAST, from_seed, generate
     from sscard.perso.rsa_files import RsaFile, build_rsa_file
 
     refuse_existing(file, force=force)
     material = secrets.token_bytes(48) if seed is None else seed.encode()
     try:
-        key = from_seed(bits, exponent, material)
+        if seed is None and bits >= LIBRARY_LEAST:
+            key = generate(bits, exponent)
+        else:
+            key = from_seed(bits, exponent, material)
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
     kind = "Test key" if ca_index is None else "Test CA"

@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from sscard.keys.rsa import RsaKey
 
-__all__ = ["BITS_LEAST", "BITS_MOST", "from_seed", "generate"]
+__all__ = ["BITS_LEAST", "BITS_MOST", "LIBRARY_LEAST", "from_seed", "generate"]
 
 BITS_LEAST, BITS_MOST = 512, 1984
 """Of an ICC key; CA and issuer keys have at least 1024 (README 13). Whole bytes: a block that
 begins with 6A has to be below the modulus."""
 _EXPONENTS = (3, 65537)
-_LIBRARY_LEAST = 1024
+LIBRARY_LEAST = 1024
+"""What `generate` makes at least."""
 _ROUNDS = 40
 """Miller-Rabin: a composite passes with a chance below 4^-40."""
 _SMALL = prod(n for n in range(3, 1000, 2) if all(n % d for d in range(3, 32, 2) if d < n))
@@ -27,8 +28,8 @@ _SMALL = prod(n for n in range(3, 1000, 2) if all(n % d for d in range(3, 32, 2)
 def generate(bits: int, exponent: int = 3) -> RsaKey:
     """Return a fresh key of 1024 to 1984 bits; exponent 3 or 65537. Errors: ValueError."""
     _check(bits, exponent)
-    if bits < _LIBRARY_LEAST:
-        raise ValueError(f"keys below {_LIBRARY_LEAST} bits come from a seed only")
+    if bits < LIBRARY_LEAST:
+        raise ValueError(f"keys below {LIBRARY_LEAST} bits come from a seed only")
     numbers = generate_private_key(exponent, bits).private_numbers()
     return RsaKey.from_primes(numbers.p, numbers.q, exponent)
 
