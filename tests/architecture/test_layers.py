@@ -30,6 +30,7 @@ PLANTED = {
         "spec/planted.py",
         "from cryptography.hazmat.primitives import hashes",
     ),
+    "Only keys imports gmpy2": ("terminal/planted2.py", "import gmpy2"),
     "Only inspect imports construct": ("iso/planted2.py", "import construct"),
     "Only the two PC/SC modules import smartcard": (
         "transport/memory.py",

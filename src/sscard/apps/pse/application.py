@@ -41,6 +41,7 @@ from sscard.spec.dgis import (
 )
 
 __all__ = [
+    "ANSWER_MOST",
     "DATA_FILE",
     "KEY_FILE",
     "Application",
@@ -50,6 +51,8 @@ __all__ = [
 
 DATA_FILE, KEY_FILE = 0xEF90, 0xEF91
 _REF = "pse-pboc 9"
+ANSWER_MOST = 256
+"""Bytes of a short response."""
 _AFL_SFIS = range(1, 11)
 _CDOL1, _CDOL2, _DDOL, _ICC_EXPONENT = 0x8C, 0x8D, 0x9F49, 0x9F47
 _DEFAULT_DDOL = bytes.fromhex("9F3704")
@@ -269,9 +272,9 @@ class Application:
 
     @property
     def icc_key(self) -> RsaKey:
-        """The ICC private key; 6985 without one."""
+        """The ICC private key; 6985 without one, or one no command of the card brought."""
         key = self.private_key
-        if key is None:
+        if key is None or self.longest_answer(key.size) > ANSWER_MOST:
             raise Refusal(SW.CONDITIONS, "the application has no ICC private key", _REF)
         return key
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sscard.apps.pse import records
-from sscard.apps.pse.application import DATA_FILE, KEY_FILE, Application
+from sscard.apps.pse.application import ANSWER_MOST, DATA_FILE, KEY_FILE, Application
 from sscard.apps.pse.files import write_file
 from sscard.apps.pse.grouping import Place, place_of, stored
 from sscard.apps.pse.layout import build_entries, parse_entries
@@ -29,7 +29,6 @@ _KEY_ID = 0x01
 _UNLIMITED, _PIN_TRIES_DEFAULT = 0xFF, 0x33
 _LIMITS = range(1, 16)
 _THROUGH_CHANNEL = (Place.CARD_KEYS, Place.CHECK_VALUES, Place.PIN)
-_ANSWER_MOST = 256
 
 
 def store(card: Application, dgi: int, value: bytes, *, secure: bool) -> None:
@@ -55,7 +54,7 @@ def finish(card: Application) -> None:
     """
     key = card.private_key
     longest = 0 if key is None else card.longest_answer(key.size)
-    if longest > _ANSWER_MOST:
+    if longest > ANSWER_MOST:
         why = f"answers with the ICC key's signature would have {longest} bytes"
         raise Refusal(SW.WRONG_DATA, why, "pse-pboc 4.9")
     body = card.body.without_entry(PIN_TRIES)
