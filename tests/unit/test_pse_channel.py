@@ -1,17 +1,22 @@
 """pse-pboc 9.1, 9.2: the secure channel of personalisation, in every state and at every level."""
 
 from functools import cache
+from random import Random
 
 import pytest
 from card_images import without_ring
-from pse_desk import ARQC, PIN_OK, PSE, Desk, before, cid, data_file, debit_card
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pse_desk import ARQC, GPO, PIN_OK, PSE, Desk, before, cid, data_file, debit_card
 from pse_desk import owner_authenticates as owner
 
+from sscard.apps.pse.grouping import without_padding
 from sscard.cos.objects import KeyType
 from sscard.inspect import fsck
+from sscard.iso import tlv
 from sscard.iso.apdu import Command
 from sscard.keys import cps
-from sscard.keys.padding import pad80
+from sscard.keys.padding import pad80, pad80_if_needed
 from sscard.perso.cps import HOST_RANDOM, by_dgi, card_dgis, host_session
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
@@ -23,8 +28,8 @@ CHANNEL = PROFILE.pse.channel
 
 
 def desk(level="mac", until=FIRST, **options):
-    settings = {"pse.channel.level": level} | {f"options.{k}": v for k, v in options.items()}
-    return before(until, perso="cps", options=settings)
+    values = {"pse.channel.level": level} | {f"options.{k}": v for k, v in options.items()}
+    return before(until, perso="cps", options=values)
 
 
 def channel_of(level):
@@ -279,8 +284,6 @@ def test_pse_9_2_p1_says_what_is_enciphered():
 
 def test_pse_9_2_padding_of_what_is_no_secret():
     """A template of whole blocks has none; its own lengths say so."""
-    from sscard.apps.pse.grouping import without_padding
-
     h = bytes.fromhex
     for dgi, enciphered_value, plain in (
         (0x0101, "7006 5F2002 4180", "7006 5F2002 4180"),
@@ -302,8 +305,8 @@ def test_pse_9_2_padding_of_what_is_no_secret():
 
 @cache
 def made(perso, level="mac", icv="off"):
-    settings = {"pse.channel.level": level, "icv_encryption": icv}
-    return new_card("pboc", settings, perso=perso)
+    values = {"pse.channel.level": level, "icv_encryption": icv}
+    return new_card("pboc", values, perso=perso)
 
 
 def nodes(card):
@@ -403,3 +406,54 @@ def test_ef90_counts_no_channel_of_a_card_personalised_natively():
     at = nodes(through)[1].child(0xEF90).body + 24
     Desk(through).begin()
     assert through.image[at : at + 2] == b"\x00\x01"
+
+
+# ---- properties ----------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from((0x57, 0x5A, 0x5F20, 0x9F61, 0x8E)), st.binary(max_size=40))
+    ),
+    st.sampled_from((0x0101, 0x0D01, 0x9104)),
+)
+def test_pse_9_2_padding_comes_off_what_it_was_put_on(objects, dgi):
+    value = b"".join(tlv.encode(tag, data) for tag, data in objects)
+    assert without_padding(dgi, pad80_if_needed(value, 8)) == value
+
+
+@cache
+def before_the_channel(level):
+    return desk(level).card.snapshot()
+
+
+@given(st.sampled_from(("none", "mac", "mac_enc")), st.integers(0, 1 << 32))
+@settings(max_examples=25, deadline=None)
+def test_pse_9_2_wherever_the_blocks_are_cut_the_card_is_the_same(level, seed):
+    """DGIs one after the other, plain in the channel, cut anywhere: in a length, in a key."""
+    whole = b"".join(
+        dgi.to_bytes(2) + bytes((len(value),)) + value
+        for dgi, value in card_dgis(PROFILE.pse.directories[0])
+    )
+    here = Desk(before_the_channel(level).fork())
+    here.select()
+    answer = bytes.fromhex(here.data(INITIALIZE))
+    session, command = host_session(channel_of(level), answer, HOST_RANDOM)
+    assert here.sw(command.build().hex()) == "9000"
+    number, random = 0, Random(seed)
+    while whole:
+        size = random.choice((session.room, random.randint(1, session.room)))
+        part, whole = whole[:size], whole[size:]
+        p1 = 0 if whole else 0x80
+        assert send(here, session, part.hex(), block=number & 0xFF, p1=p1) == "9000"
+        number += 1
+    assert here.sw(GPO) == "9000"
+    at = nodes(here.card)[1]
+    finished = made("native")
+    for fid in (0xEF01, 0xEF02, 0xEF03, 0xEF91):
+        there, other = at.child(fid), nodes(finished)[1].child(fid)
+        size = there.header.body_length
+        assert (
+            here.card.image[there.body : there.body + size]
+            == finished.image[other.body : other.body + size]
+        )
