@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sscard.env import Env
     from sscard.inspect.contents import Contents
     from sscard.perso.psam import PsamProfile
+    from sscard.perso.script import Perso
 
 __all__ = ["clone", "diff", "dump", "fsck", "new", "states", "tree"]
 
@@ -87,10 +88,7 @@ def new(
     from sscard.states import card_in_state
 
     refuse_existing(file, force=force)
-    if perso not in ("native", "cps"):
-        raise typer.BadParameter(f"{perso!r} is neither native nor cps", param_hint="--perso")
-    if perso == "cps" and (blank or state or profile in psam_names()):
-        raise typer.BadParameter("cps makes finished cards only", param_hint="--perso")
+    way = _perso(perso, finished=not (blank or state or is_psam(profile)))
     if blank and state:
         raise typer.BadParameter("a blank chip has no state", param_hint="--state")
     values = settings(set_)
@@ -115,13 +113,24 @@ def new(
     elif blank:
         card = blank_card(loaded, env=env)
     else:
-        card = new_card(loaded, env=env, perso="cps" if perso == "cps" else "native")
+        card = new_card(loaded, env=env, perso=way)
     imagefile.save(file, card.image, card.env)
     if json:
         write_json(_made(file, profile, card, blank=blank) | {"state": state})
     else:
         made = f"profile {loaded.name}" + (f", {state}" if state else "")
         _tell_made(file, "a blank chip for" if blank else "a card of", made, card)
+
+
+def _perso(word: str, *, finished: bool) -> "Perso":
+    """Return a way of personalisation; another word is a usage error, CPS for others too."""
+    if word == "native":
+        return "native"
+    if word != "cps":
+        raise typer.BadParameter(f"{word!r} is neither native nor cps", param_hint="--perso")
+    if not finished:
+        raise typer.BadParameter("cps makes finished cards only", param_hint="--perso")
+    return "cps"
 
 
 def _made(file: Path, profile: str, card: "Card", *, blank: bool) -> dict[str, object]:
