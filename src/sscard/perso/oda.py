@@ -7,6 +7,7 @@ date gets certificates that match it. Only `perso.parse` imports this.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sscard.errors import ProfileError
 from sscard.iso import tlv
@@ -145,53 +146,86 @@ class _Settings:
         return tlv.encode(_AIP, self.given.aip) + tlv.encode(_AFL, b"".join(entries))
 
 
+class _Keys(NamedTuple):
+    """Who takes part: `signer` is who really signs for the issuer."""
+
+    ca: RsaFile
+    issuer: RsaKey
+    signer: RsaKey
+    icc: RsaKey | None
+    pin: RsaKey | None
+
+
+class _Names(NamedTuple):
+    """Whom certificates name, until when unless the table says more, which of them are flawed."""
+
+    pan: bytes
+    month: str
+    flaws: frozenset[str]
+
+
 def _settings(table: Table, given: _Given) -> _Settings:
+    keys = _keys(table)
+    _check_cda(table, keys.icc, given)
+    expiry = given.find(_EXPIRY).hex()
+    flaws = frozenset(table.texts("flaws", ()))
+    if not flaws <= set(_FLAWS):
+        table.wrong("flaws", f"some of {', '.join(_FLAWS)}")
+    names = _Names(_pan(table, given), expiry[2:4] + expiry[:2] if expiry else "1230", flaws)
+    signed = given.static_data(_signed(table))
+    groups = (_issuer_group(table, keys, names), *_card_groups(table, keys, names, signed))
+    omitted = {_tag(table, word) for word in table.texts("omit", ())}
+    kept = tuple([item for item in group if item[0] not in omitted] for group in groups)
+    sfi = table.number("sfi", 1, 10, 3)
+    secrets = _secrets(table, keys.icc, keys.pin)
+    table.finish()
+    return _Settings(given, sfi, kept, secrets)
+
+
+def _keys(table: Table) -> _Keys:
     ca, issuer = _key(table, "ca", "ca-80"), _key(table, "issuer", "issuer").key
     signer = _key(table, "signer", table.text("issuer", "issuer")).key
-    icc = _card_key(table, "icc", issuer)
-    pin = _card_key(table, "pin", issuer)
     for word, key in (("ca", ca.key), ("issuer", issuer), ("signer", signer)):
         bits = key.modulus.bit_length()
         if bits % 8 or not _SIGNING_LEAST_BITS <= bits <= BITS_MOST or key.size > ca.key.size:
             table.wrong(word, "a key of 1024 to 1984 bits, whole bytes, no longer than the CA's")
-    _check_cda(table, icc, given)
-    expiry = given.find(_EXPIRY).hex()
-    default = expiry[2:4] + expiry[:2] if expiry else "1230"
-    pan = _pan(table, given)
-    signed = given.static_data(_signed(table))
-    flaws = table.texts("flaws", ())
-    if not set(flaws) <= set(_FLAWS):
-        table.wrong("flaws", f"some of {', '.join(_FLAWS)}")
-    issuer_part = issuer_certificate(
-        ca.key,
-        issuer.public,
-        identifier=table.hex_bytes("issuer_id", 4, bytes.fromhex(pan.hex()[:6] + "FF")),
-        expiry=_month(table, "issuer_expiry", default),
+    icc, pin = _card_key(table, "icc", issuer), _card_key(table, "pin", issuer)
+    return _Keys(ca, issuer, signer, icc, pin)
+
+
+def _issuer_group(table: Table, keys: _Keys, names: _Names) -> Objects:
+    """The CA key's index and the issuer certificate."""
+    ca = keys.ca.ca
+    made = issuer_certificate(
+        keys.ca.key,
+        keys.issuer.public,
+        identifier=table.hex_bytes("issuer_id", 4, bytes.fromhex(names.pan.hex()[:6] + "FF")),
+        expiry=_month(table, "issuer_expiry", names.month),
         serial=table.hex_bytes("issuer_serial", 3, b"\0\0\1"),
     )
-    index = table.hex_number("ca_index", 2, 0x80 if ca.ca is None else ca.ca.index)
-    month = _month(table, "icc_expiry", default)
+    index = table.hex_number("ca_index", 2, 0x80 if ca is None else ca.index)
+    certified = _objects(_flawed(made, "issuer" in names.flaws), _ISSUER_TAGS)
+    return [(0x8F, bytes((index,))), *certified]
+
+
+def _card_groups(table: Table, keys: _Keys, names: _Names, signed: bytes) -> list[Objects]:
+    """The ICC certificate, the signed static data, the certificate for enciphered PINs."""
+    month = _month(table, "icc_expiry", names.month)
     serial = table.hex_bytes("icc_serial", 3, b"\0\0\2")
     pin_serial = table.hex_bytes("pin_serial", 3, b"\0\0\3")
-    ssad = static_signature(signer, table.hex_bytes("dac", 2, b"\xda\xc1"), signed)
-    groups: list[Objects] = [
-        [(0x8F, bytes((index,))), *_objects(_flawed(issuer_part, "issuer" in flaws), _ISSUER_TAGS)]
-    ]
-    if icc is not None:
+    signer, pan, flaws = keys.signer, names.pan, names.flaws
+    groups: list[Objects] = []
+    if keys.icc is not None:
         made = icc_certificate(
-            signer, icc.public, pan=pan, expiry=month, serial=serial, static_data=signed
+            signer, keys.icc.public, pan=pan, expiry=month, serial=serial, static_data=signed
         )
         groups.append(_objects(_flawed(made, "icc" in flaws), _ICC_TAGS))
+    ssad = static_signature(signer, table.hex_bytes("dac", 2, b"\xda\xc1"), signed)
     groups.append([(0x93, _flipped(ssad) if "ssad" in flaws else ssad)])
-    if pin is not None:
-        made = pin_certificate(signer, pin.public, pan=pan, expiry=month, serial=pin_serial)
+    if keys.pin is not None:
+        made = pin_certificate(signer, keys.pin.public, pan=pan, expiry=month, serial=pin_serial)
         groups.append(_objects(_flawed(made, "pin" in flaws), _PIN_TAGS))
-    omitted = {_tag(table, word) for word in table.texts("omit", ())}
-    kept = tuple([item for item in group if item[0] not in omitted] for group in groups)
-    sfi = table.number("sfi", 1, 10, 3)
-    secrets = _secrets(table, icc, pin)
-    table.finish()
-    return _Settings(given, sfi, kept, secrets)
+    return groups
 
 
 _ISSUER_TAGS = (("exponent", 0x9F32), ("remainder", 0x92), ("certificate", 0x90))
