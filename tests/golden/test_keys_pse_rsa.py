@@ -5,6 +5,12 @@ from hashlib import sha1
 import pytest
 
 from sscard.iso import tlv
+from sscard.keys.certificates import (
+    icc_certificate,
+    issuer_certificate,
+    static_data,
+    static_signature,
+)
 from sscard.keys.pboc import cryptogram
 from sscard.keys.rsa import RsaKey, message_block, open_message_block, recover
 
@@ -222,6 +228,23 @@ def test_pse_11_7_icc_certificate():
     assert fields[20:] + ICC_RECORD[0x9F48] == ICC_N
     issuer = RsaKey.from_exponents(number(ISSUER_N), 3, number(ISSUER_D))
     assert issuer.sign(message_block(fields, 128, appended)) == ICC_RECORD[0x9F46]
+
+
+def test_pse_11_7_certificates_made_from_the_keys():
+    """CA, issuer and ICC key alone give every byte of the records of SFI 3."""
+    ca = RsaKey.from_exponents(number(CA_N), 3, number(CA_D))
+    issuer = RsaKey.from_exponents(number(ISSUER_N), 3, number(ISSUER_D))
+    month, pan = h("1230"), h("6210950000000000017F")
+    made = issuer_certificate(
+        ca, issuer.public, identifier=h("621095FF"), expiry=month, serial=h("000001")
+    )
+    assert made == (ISSUER_RECORD[0x90], ISSUER_RECORD[0x92], EXPONENT)
+    made = icc_certificate(
+        issuer, ICC.public, pan=pan, expiry=month, serial=h("000002"), static_data=STATIC_DATA
+    )
+    assert made == (ICC_RECORD[0x9F46], ICC_RECORD[0x9F48], EXPONENT)
+    assert static_signature(issuer, h("DAC1"), STATIC_DATA) == SSAD_RECORD[0x93]
+    assert static_data(h("10010201"), {(2, 1): RECORD_BODY}, h("7C00"), h("82")) == STATIC_DATA
 
 
 def test_pse_11_7_dynamic_signature():
