@@ -303,10 +303,18 @@ def test_pse_9_2_padding_of_what_is_no_secret():
 # ---- the same card -------------------------------------------------------------------------------
 
 
+OTHER_KEYS = {
+    "pse.df.DF01.oda.private": "modulus",
+    "pse.df.DF01.oda.pin": "pin",
+    "pse.df.DF01.ef.EF91.size": 900,
+}
+"""The ICC key as modulus and exponent, and a key of its own for enciphered PINs."""
+
+
 @cache
-def made(perso, level="mac", icv="off"):
+def made(perso, level="mac", icv="off", *, other_keys=False):
     values = {"pse.channel.level": level, "icv_encryption": icv}
-    return new_card("pboc", values, perso=perso)
+    return new_card("pboc", values | (OTHER_KEYS if other_keys else {}), perso=perso)
 
 
 def nodes(card):
@@ -317,9 +325,11 @@ def nodes(card):
 
 @pytest.mark.parametrize("level", ["none", "mac", "mac_enc"])
 @pytest.mark.parametrize("icv", ["off", "on"])
-def test_pse_9_both_ways_make_the_same_card(level, icv):
+@pytest.mark.parametrize("other_keys", [False, True])
+def test_pse_9_both_ways_make_the_same_card(level, icv, other_keys):
     """But for the four keys of the channel and the two counters of channels opened."""
-    native, through = made("native", level, icv), made("cps", level, icv)
+    native = made("native", level, icv, other_keys=other_keys)
+    through = made("cps", level, icv, other_keys=other_keys)
     root, debit = nodes(through)
     slots = root.key_file.body + 40
     legal = set(range(slots, slots + 4 * 40))
