@@ -82,6 +82,7 @@ class Session:
         "directory_mask",
         "environment_mask",
         "file",
+        "outlives_block",
         "restriction",
         "table",
     )
@@ -94,6 +95,8 @@ class Session:
         self.environment_mask = 0
         self.challenges: tuple[bytes, ...] = ()
         self.restriction: Restriction | None = None
+        self.outlives_block = False
+        """Whether a CARD BLOCK made in this session waits for its end (pse-pboc 5.6)."""
         self.app: Any = None
 
 
@@ -199,17 +202,26 @@ class Domain:
     def refresh_restriction(self) -> None:
         """Work out again what the current directory takes: its restriction (F10), its commands."""
         session = self.session
-        session.restriction = self.restriction_of(session.directory)
+        session.restriction = self.restriction_of(
+            session.directory, card_block=not session.outlives_block
+        )
         if self.applet.table_for is not None:
             session.table = self.applet.table_for(self)
 
-    def restriction_of(self, node: FileNode | None) -> Restriction | None:
-        """Return what restricts a directory of this domain, the strongest reason first."""
+    def restriction_of(
+        self, node: FileNode | None, *, card_block: bool = True
+    ) -> Restriction | None:
+        """Return what restricts a directory of this domain, the strongest reason first.
+
+        `card_block` off leaves a CARD BLOCK out: the session that made it may finish.
+        """
         if self.damaged:
             return Restriction.DAMAGED
         if self.header.state == DomainState.TERMINATED:
             return Restriction.TERMINATED
         block: int = self.header.block
+        if block == Block.CARD and not card_block:
+            block = Block.NONE
         if not block and node is not None and node.parent is not None:
             block = self.store.byte(node.body)
         if block == Block.NONE:

@@ -209,7 +209,7 @@ class Kernel:
         if not pending:
             if domain is None:
                 raise Refusal(SW.NOT_SUPPORTED, "no environment is current", "ssse-lb002 4.8")
-            raise Refusal(domain.applet.empty_get_response, "nothing is pending", "cos 1.6")
+            raise Refusal(domain.applet.empty_get_response(domain), "nothing is pending", "cos 1.6")
         wanted = command.le or 256
         if wanted > len(pending):
             if wanted != 256:

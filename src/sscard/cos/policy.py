@@ -58,6 +58,11 @@ _BLOCKED_BY_COS = {
 }
 
 
+def _internal_fault(_domain: "Domain") -> SW:
+    """What GET RESPONSE answers with nothing waiting, unless the applet says otherwise."""
+    return SW.INTERNAL_FAULT
+
+
 def _nothing(_domain: "Domain") -> None:
     """The hook of an applet that has nothing to do."""
 
@@ -95,7 +100,7 @@ class Applet:
     table: CommandTable
     fci: Callable[["Domain", FileNode], bytes] = plain_fci
     refusals: Mapping[Restriction, SW] | None = None
-    empty_get_response: SW = SW.INTERNAL_FAULT
+    empty_get_response: Callable[["Domain"], SW] = _internal_fault
     channel: SW = SW.CHANNEL_NOT_SUPPORTED
     sm_missing: SW = SW.SM_MISSING
     challenge_lasts: bool = False

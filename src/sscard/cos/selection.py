@@ -86,10 +86,18 @@ class Selector:
     def _by_name(self, name: bytes, *, again: bool) -> Target | None:
         """Find a directory by full name, else by the beginning of a PSE name (F2)."""
         index = 0
-        if again and self._search is not None and self._search[0] == name:
-            index = self._search[1] + 1
+        if again:
+            if self._search is not None and self._search[0] == name:
+                index = self._search[1] + 1
+            elif not self._next_may_begin():
+                return None
         self._search = (name, index)
         return next(islice(self._matches(name), index, None), None)
+
+    def _next_may_begin(self) -> bool:
+        """Whether the next occurrence without a first is the first (pse-pboc 1.2, 14 #1)."""
+        pse = self._domains.get(PSE)
+        return pse is None or pse.options["pse_next_name"] == "restart"
 
     def _matches(self, name: bytes) -> Iterator[Target]:
         """Yield full matches, then, in order of creation, longer names that begin so."""

@@ -7,7 +7,7 @@ takes the leftmost four or folds. Imported by the other modules of `keys`.
 from sscard.keys.block import Algorithm, engine
 from sscard.keys.padding import pad80
 
-__all__ = ["ZERO8", "ZERO16", "des_mac", "fold4", "fold16", "retail_mac", "sm4_mac"]
+__all__ = ["ZERO8", "ZERO16", "blocks_mac", "des_mac", "fold4", "fold16", "retail_mac", "sm4_mac"]
 
 ZERO8 = bytes(8)
 ZERO16 = bytes(16)
@@ -24,12 +24,16 @@ def retail_mac(key: bytes, data: bytes, iv: bytes = ZERO8) -> bytes:
     All blocks but the last in single-DES CBC under the left half, the last in 3DES: the same
     as CBC over all, then D(right), E(left). Returns 8 bytes. Source: cos 6.1; pse-pboc 4.3.
     """
+    return blocks_mac(key, pad80(data, 8), iv)
+
+
+def blocks_mac(key: bytes, blocks: bytes, iv: bytes = ZERO8) -> bytes:
+    """`retail_mac` over whole blocks, without padding (pse-pboc 4.6, 14 #12)."""
     if len(key) == 8:
-        return des_mac(key, data, iv)
-    padded = pad80(data, 8)
+        return engine(Algorithm.DES, key).chain(iv, blocks)
     last = engine(Algorithm.TDES, key)
-    state = engine(Algorithm.DES, key[:8]).chain(iv, padded[:-8])
-    return last.chain(state, padded[-8:])
+    state = engine(Algorithm.DES, key[:8]).chain(iv, blocks[:-8])
+    return last.chain(state, blocks[-8:])
 
 
 def sm4_mac(key: bytes, data: bytes, iv: bytes = ZERO16) -> bytes:

@@ -6,7 +6,7 @@ Pure; the card and the bank host use the same functions.
 
 from sscard.keys.block import Algorithm, engine
 from sscard.keys.line import unwrap, wrap
-from sscard.keys.mac import retail_mac
+from sscard.keys.mac import blocks_mac, retail_mac
 
 __all__ = [
     "arpc",
@@ -18,6 +18,7 @@ __all__ = [
     "pin_change_block",
     "pin_change_digits",
     "pin_digits",
+    "script_block_decrypt",
     "script_decrypt",
     "script_encrypt",
     "script_mac",
@@ -108,14 +109,21 @@ def script_decrypt(session_key: bytes, data: bytes) -> bytes:
     return unwrap(Algorithm.TDES, session_key, data)
 
 
-def idd_mac(session_key: bytes, atc: int, amounts: bytes) -> bytes:
+def script_block_decrypt(session_key: bytes, data: bytes) -> bytes:
+    """Decipher whole blocks under SK-ENC: the 16 bytes of PIN CHANGE. Source: pse-pboc 4.8."""
+    return engine(Algorithm.TDES, session_key).decrypt(data)
+
+
+def idd_mac(session_key: bytes, atc: int, amounts: bytes, *, always: bool = True) -> bytes:
     """Return the 4-byte MAC in issuer discretionary data, under SK-MAC.
 
-    Over ATC || `amounts` (5 or 10 bytes), zero-filled to whole blocks, then padded 80 00.. .
-    Source: pse-pboc 4.6.
+    Over ATC || `amounts` (5 or 10 bytes), zero-filled to whole blocks, then padded 80 00.. ;
+    with `always` off two amounts get no padding block. Source: pse-pboc 4.6, 14 #12.
     """
     data = _atc(atc) + amounts
-    return retail_mac(session_key, data + bytes(-len(data) % 8))[:4]
+    filled = data + bytes(-len(data) % 8)
+    padded = always or len(amounts) <= 5
+    return (retail_mac(session_key, filled) if padded else blocks_mac(session_key, filled))[:4]
 
 
 def pin_block(digits: str) -> bytes:

@@ -6,7 +6,7 @@ afterwards, an application being personalised, and a debit application in use.
 
 from functools import lru_cache
 
-from sscard.apps.pse import authentication, generate, options, pin
+from sscard.apps.pse import authentication, generate, options, pin, scripts
 from sscard.apps.pse.application import Application, is_personalised
 from sscard.apps.pse.channel import CHANNEL
 from sscard.apps.pse.machine import TRANSACTION
@@ -59,11 +59,13 @@ def _table(name: str, *parts: tuple[CommandTable, tuple[str, ...]]) -> CommandTa
     return table
 
 
-assert all((authentication, generate, options, pin)), "their commands are registered"
+assert all((authentication, generate, options, pin, scripts)), "their commands are registered"
 
 _CHALLENGE = (AUTHENTICATION, ("GET CHALLENGE",))
 _EVERYWHERE = (_CHALLENGE, (READING, ()), (WRITE_KEY, ()))
 _FILES = ("READ BINARY", "UPDATE BINARY", "UPDATE RECORD", "APPEND RECORD")
+_FILES_ELSEWHERE = tuple(name for name in _FILES if name != "UPDATE RECORD")
+"""In the list of all commands UPDATE RECORD is the script's."""
 _PBOC = ("GET PROCESSING OPTIONS", "VERIFY", "INTERNAL AUTHENTICATE", "GENERATE AC")
 
 DIRECTORY = _table(
@@ -105,7 +107,7 @@ DEBIT = _table(
 )
 """Section 2: `00 82` has the PBOC form only."""
 
-_ALL = _table("PSE", (DEBIT, ()), (FILE_ACCESS, _FILES), (CHANNEL, ()))
+_ALL = _table("PSE", (DEBIT, ()), (FILE_ACCESS, _FILES_ELSEWHERE), (CHANNEL, ()))
 
 
 def table_for(domain: Domain) -> CommandTable:
@@ -122,9 +124,14 @@ def enter(domain: Domain) -> None:
     domain.session.app = Selected() if domain.session.table is DEBIT else Idle()
 
 
+def empty_get_response(domain: Domain) -> SW:
+    """What GET RESPONSE answers with nothing waiting (2.1, 14 #4)."""
+    return SW(int(domain.options["pse_empty_get_response"], 16))
+
+
 def selection_failed(domain: Domain) -> None:
-    """Keep the application selected, without its transaction (1.2, 14 #2)."""
-    if domain.session.table is DEBIT:
+    """Keep the application selected, by default without its transaction (1.2, 14 #2)."""
+    if domain.session.table is DEBIT and domain.options["pse_failed_select"] == "reset":
         domain.session.app = Selected()
 
 
@@ -144,7 +151,7 @@ PSE_APPLET = Applet(
     table=_ALL,
     table_for=table_for,
     fci=fci,
-    empty_get_response=SW.CONDITIONS,
+    empty_get_response=empty_get_response,
     channel=SW.CLA_UNKNOWN,
     default_challenge=True,
     blocked_answers=True,

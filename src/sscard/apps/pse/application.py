@@ -6,7 +6,7 @@ bounded caches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sscard.apps.pse import records
@@ -20,7 +20,7 @@ from sscard.apps.pse.layout import (
     Counters,
     parse_entries,
 )
-from sscard.apps.pse.risk import Aip, CardData
+from sscard.apps.pse.risk import Aip, CardData, Rules
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyRecord, KeyType, Kind
 from sscard.cos.policy import Restriction
@@ -28,7 +28,7 @@ from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError, encode, find, parse
-from sscard.keys import Algorithm
+from sscard.keys import Algorithm, pboc
 from sscard.keys.rsa import RsaKey, cda_answer_length
 from sscard.spec.dgis import (
     AIP_AFL,
@@ -41,6 +41,7 @@ from sscard.spec.dgis import (
 )
 
 __all__ = [
+    "AFL_SFIS",
     "ANSWER_MOST",
     "DATA_FILE",
     "KEY_FILE",
@@ -53,8 +54,15 @@ DATA_FILE, KEY_FILE = 0xEF90, 0xEF91
 _REF = "pse-pboc 9"
 ANSWER_MOST = 256
 """Bytes of a short response."""
-_AFL_SFIS = range(1, 11)
+AFL_SFIS = range(1, 11)
 _CDOL1, _CDOL2, _DDOL, _ICC_EXPONENT = 0x8C, 0x8D, 0x9F49, 0x9F47
+_SESSION_KEY_LENGTH = 32
+_DERIVATIONS = {
+    "pboc": pboc.session_key,
+    "emv_csk": pboc.emv_common_session_key,
+    "vis": pboc.vis_session_key,
+}
+"""Session keys by the values of `pse_session_keys` and `pse_script_keys`."""
 _DEFAULT_DDOL = bytes.fromhex("9F3704")
 
 
@@ -223,6 +231,18 @@ class Application:
         return known
 
     @property
+    def risk(self) -> CardData:
+        """The risk data, with the rules this card's switches choose."""
+        options = self.domain.options
+        rules = Rules(
+            referrals=options["pse_approving_arcs"] == "referrals",
+            declined_counts=options["pse_declined_counts"] == "yes",
+            rounded=options["pse_conversion"] == "rounded",
+        )
+        data = self.profile.risk
+        return data if rules == data.rules else replace(data, rules=rules)
+
+    @property
     def lists(self) -> Lists:
         """What commands take from the records of SFI 1 to 10."""
         memo = self.domain.store.memo
@@ -232,7 +252,7 @@ class Application:
             bodies = tuple(
                 store.read(file.body, file.header.body_length)
                 for file in self.node.children
-                if file.kind == Kind.LINEAR_VARIABLE and file.sfi in _AFL_SFIS
+                if file.kind == Kind.LINEAR_VARIABLE and file.sfi in AFL_SFIS
             )
             known = memo[self.node.body] = _lists(bodies)
         return known
@@ -264,6 +284,20 @@ class Application:
             if key.type == kind and key.algorithm == Algorithm.TDES:
                 return key.value
         raise Refusal(SW.CONDITIONS, f"the application has no key of type {kind:02X}", _REF)
+
+    def session_key(self, kind: KeyType, atc: int) -> bytes:
+        """Return the session key of a UDK for a transaction, 16 bytes. Source: pse-pboc 4.2."""
+        return self._derived(kind, atc, self.domain.options["pse_session_keys"])
+
+    def script_key(self, kind: KeyType, atc: int) -> bytes:
+        """Return the key that protects scripts of a transaction. Source: pse-pboc 4.2, 4.8."""
+        options = self.domain.options
+        vis = options["pse_script_keys"] == "vis"
+        return self._derived(kind, atc, "vis" if vis else options["pse_session_keys"])
+
+    def _derived(self, kind: KeyType, atc: int, form: str) -> bytes:
+        self.domain.crypto.charge(Algorithm.TDES, _SESSION_KEY_LENGTH)
+        return _DERIVATIONS[form](self.card_key(kind), atc)
 
     @property
     def private_key(self) -> RsaKey | None:

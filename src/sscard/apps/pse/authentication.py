@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sscard.apps.pse.application import Application
 from sscard.apps.pse.cvr import Cvr
+from sscard.apps.pse.hardening import Guard, require_allowed, tell
 from sscard.apps.pse.machine import Step, transaction
 from sscard.apps.pse.risk import Aip, Issuer
 from sscard.apps.pse.signature import dynamic_signature
@@ -18,8 +19,6 @@ from sscard.keys import Algorithm, pboc
 __all__ = ["external_authenticate", "internal_authenticate"]
 
 _ARPC_LENGTH = 8
-_BLOCKS = 5
-"""Cipher blocks of an ARPC: four for the session key, one for the ARPC."""
 
 
 def _ddol_length(card: Application, _command: Command) -> int:
@@ -41,15 +40,21 @@ def external_authenticate(card: Application, command: Command, tx: Online | Open
 
     A second one in a transaction is refused, and the issuer's authentication has failed.
     """
+    offered = isinstance(tx, Open) or tx.aip & Aip.ISSUER_AUTHENTICATION
+    if not offered and card.domain.options["pse_arpc_unsupported"] == "6985":
+        raise Refusal(SW.CONDITIONS, "the AIP offers no issuer authentication", "pse-pboc 3")
     if tx.issuer.received:
         why = "the issuer is authenticated once"
         failed = replace(tx, issuer=Issuer(received=True))
         return Step(b"", failed, Refusal(SW.CONDITIONS, why, "pse-pboc 3"))
+    require_allowed(card, Guard.ARPC)
     received, arc = command.data[:_ARPC_LENGTH], command.data[_ARPC_LENGTH:]
     crypto = card.domain.crypto
-    crypto.charge(Algorithm.TDES, 8 * _BLOCKS)
-    session_key = pboc.session_key(card.card_key(KeyType.ISSUER_AC), tx.atc)
-    if crypto.same(pboc.arpc(session_key, tx.ac1, arc), received):
+    session_key = card.session_key(KeyType.ISSUER_AC, tx.atc)
+    crypto.charge(Algorithm.TDES, _ARPC_LENGTH)
+    passed = crypto.same(pboc.arpc(session_key, tx.ac1, arc), received)
+    tell(card, Guard.ARPC, right=passed)
+    if passed:
         return Step(b"", replace(tx, issuer=Issuer(received=True, passed=True, arc=arc)))
     why = "the ARPC is wrong"
     failed = replace(tx, issuer=Issuer(received=True))

@@ -14,8 +14,10 @@ from sscard.apps.pse.numbers import to_n12
 from sscard.apps.pse.risk import Verdict
 from sscard.apps.pse.signature import dynamic_signature
 from sscard.cos.objects import KeyType
+from sscard.cos.refusal import Refusal
+from sscard.iso.sw import SW
 from sscard.iso.tlv import encode
-from sscard.keys import Algorithm, pboc
+from sscard.keys import pboc
 from sscard.keys.rsa import digest
 
 __all__ = ["Cryptogram", "answer", "issuer_application_data"]
@@ -23,7 +25,6 @@ __all__ = ["Cryptogram", "answer", "issuer_application_data"]
 _AC_ITEMS = Dol.parse(bytes.fromhex("9F02069F03069F1A0295055F2A029A039C019F3704"))
 """The terminal's part of the CVN 01 input, 29 bytes (4.4)."""
 _UNPREDICTABLE = Dol.parse(bytes.fromhex("9F3704"))
-_SESSION_KEY_LENGTH = 32
 _CVR_AT = slice(3, 7)
 _ISSUER_PART = 8
 """Bytes of 9F10 before the discretionary data: length, DKI, CVN, CVR, algorithm."""
@@ -51,20 +52,31 @@ def answer(
     PDOL and CDOL data so far when CDA is to sign the answer (an AAC is never signed), None
     for format 1: `80 L CID ATC AC IAD`. The input is that of CVN 01.
     """
+    if card.domain.options["pse_missing_ac_item"] == "6985":
+        _require_items(values)
     atc = verdict.counters.atc
     counter = atc.to_bytes(2, "big")
     message = _AC_ITEMS.fill([values]) + profile + counter + bytes(verdict.cvr)
-    session_key = _session_key(card, KeyType.ISSUER_AC, atc)
+    session_key = card.session_key(KeyType.ISSUER_AC, atc)
     card.domain.crypto.charge_retail_mac(len(message))
     ac = pboc.cryptogram(session_key, message)
     iad = issuer_application_data(card, verdict.cvr, verdict.counters)
     cid = bytes((verdict.cid,))
-    if signed is None or verdict.answer is Ac.AAC:
+    signed = None if verdict.answer is Ac.AAC else signed
+    if signed is None and card.domain.options["pse_ac_format"] == "80":
         return Cryptogram(ac, encode(0x80, cid + counter + ac + iad))
     head, tail = encode(0x9F27, cid) + encode(0x9F36, counter), encode(0x9F10, iad)
+    if signed is None:
+        return Cryptogram(ac, encode(0x77, head + encode(0x9F26, ac) + tail))
     hashed = digest(signed + head + tail)
     signature = dynamic_signature(card, atc, cid + ac + hashed, _UNPREDICTABLE.fill([values]))
     return Cryptogram(ac, encode(0x77, head + encode(0x9F4B, signature) + tail))
+
+
+def _require_items(values: Mapping[int, bytes]) -> None:
+    missing = [f"{tag:02X}" for tag, _ in _AC_ITEMS.entries if tag not in values]
+    if missing:
+        raise Refusal(SW.CONDITIONS, f"the CDOL lacks {', '.join(missing)}", "pse-pboc 4.4")
 
 
 # --- issuer application data (4.6) ----------------------------------------------------------
@@ -105,12 +117,8 @@ def issuer_application_data(card: Application, cvr: Cvr, counters: Counters) -> 
         return bytes(head) + discretionary
     elements = card.profile.elements
     data = b"".join(amount(elements, counters) for amount in amounts)
-    session_key = _session_key(card, KeyType.ISSUER_MAC, counters.atc)
+    session_key = card.session_key(KeyType.ISSUER_MAC, counters.atc)
     card.domain.crypto.charge_retail_mac(2 * len(data))
-    mac = pboc.idd_mac(session_key, counters.atc, data)
+    always = card.domain.options["pse_idd_padding"] == "always"
+    mac = pboc.idd_mac(session_key, counters.atc, data, always=always)
     return bytes(head) + bytes((1 + len(data) + len(mac), kind)) + data + mac
-
-
-def _session_key(card: Application, kind: KeyType, atc: int) -> bytes:
-    card.domain.crypto.charge(Algorithm.TDES, _SESSION_KEY_LENGTH)
-    return pboc.session_key(card.card_key(kind), atc)

@@ -20,6 +20,7 @@ _ARC = 0x8A
 _REQUESTS = frozenset(p1 for p1 in range(0x100) if p1 & 0xC0 != 0xC0)
 """P1: 00 AAC, 40 TC, 80 ARQC; b5 asks for CDA, the other bits mean nothing (14 #5)."""
 _CDA = 0x10
+_RESERVED = 0x2F
 
 
 @transaction(0x80, 0xAE, "GENERATE AC", p1=_REQUESTS, lc=None, ref="pse-pboc 2.6, 5.3, 5.4")
@@ -34,14 +35,12 @@ def first_generate_ac(card: Application, command: Command, tx: Initiated) -> Ste
     """Decide on the terminal's request; an ARQC leaves the transaction to the issuer."""
     cdol = card.lists.cdol1
     _require_length(command, cdol)
-    with_cda = _cda_requested(command, tx.aip)
+    with_cda = _cda_requested(card, command, tx.aip)
     values = cdol.split(command.data)
     tries = card.pin_tries
     so_far = Situation(tx.aip, tx.cvr, tries, tx.pin_exceeded, card.blocked)
     requested = Ac(command.p1 >> 6)
-    verdict = first_answer(
-        card.profile.risk, card.counters, so_far, Terminal.parse(values), requested
-    )
+    verdict = first_answer(card.risk, card.counters, so_far, Terminal.parse(values), requested)
     if with_cda and verdict.answer is not Ac.AAC:
         verdict = verdict._replace(cvr=verdict.cvr | Cvr.DDA_PERFORMED)
     signed = tx.pdol_data + command.data if with_cda else None
@@ -49,12 +48,16 @@ def first_generate_ac(card: Application, command: Command, tx: Initiated) -> Ste
     card.write_counters(verdict.counters)
     if verdict.block and not card.blocked:
         set_block(card.domain, Block.TEMPORARY)
-    if verdict.answer is Ac.TC:
+        if card.domain.options["pse_pin_blocks"] == "6985":
+            why = "no PIN try is left, and the application is blocked"
+            return Step(b"", Finished(), Refusal(SW.CONDITIONS, why, "pse-pboc 5.3"))
+    if verdict.answer is Ac.TC or (verdict.answer is Ac.AAC and _declined_logged(card)):
         log.append(card, tx.atc, values, card.profile.pdol.split(tx.pdol_data))
     if verdict.answer is Ac.ARQC:
         online = Online(tx.atc, tx.profile, tx.pdol_data, command.data, ac, verdict.cvr)
         return Step(data, online)
-    if so_far.blocked or tries == 0:
+    without_pin = tries == 0 and card.domain.options["pse_open_without_pin"] == "yes"
+    if so_far.blocked or without_pin:
         return Step(data, Open(tx.atc, ac))
     return Step(data, Finished())
 
@@ -66,11 +69,11 @@ def second_generate_ac(card: Application, command: Command, tx: Online) -> Step:
     requested = Ac(command.p1 >> 6)
     if requested is Ac.ARQC:
         raise Refusal(SW.CONDITIONS, "an ARQC is not asked twice", "pse-pboc 3")
-    with_cda = _cda_requested(command, tx.aip)
+    with_cda = _cda_requested(card, command, tx.aip)
     values = cdol.split(command.data)
     so_far = Situation(tx.aip, tx.cvr, card.pin_tries, blocked=card.blocked)
     verdict = second_answer(
-        card.profile.risk,
+        card.risk,
         card.counters,
         so_far,
         Terminal.parse(values),
@@ -83,10 +86,10 @@ def second_generate_ac(card: Application, command: Command, tx: Online) -> Step:
     signed = tx.pdol_data + tx.cdol1_data + command.data if with_cda else None
     data = answer(card, verdict, values, tx.profile, signed).data
     card.write_counters(verdict.counters)
-    if verdict.answer is Ac.TC:
+    if verdict.answer is Ac.TC or _declined_logged(card):
         first = card.lists.cdol1.split(tx.cdol1_data)
         log.append(card, tx.atc, first, values, card.profile.pdol.split(tx.pdol_data))
-    return Step(data, Script(tx.atc, tx.ac1, tx.issuer))
+    return Step(data, Script(tx.atc, tx.ac1, tx.issuer, tx.scripts_over))
 
 
 def _require_length(command: Command, cdol: Dol) -> None:
@@ -94,9 +97,20 @@ def _require_length(command: Command, cdol: Dol) -> None:
         raise Refusal(SW.WRONG_LENGTH, f"the CDOL asks for {cdol.length} bytes", "pse-pboc 2.1")
 
 
-def _cda_requested(command: Command, aip: Aip) -> bool:
+def _declined_logged(card: Application) -> bool:
+    return card.domain.options["pse_log_declined"] == "on"
+
+
+def _require_defined(card: Application, command: Command) -> None:
+    if command.p1 & _RESERVED and card.domain.options["pse_ac_reserved_bits"] == "6A86":
+        raise Refusal(SW.WRONG_P1P2, f"P1 {command.p1:02X} has reserved bits", "pse-pboc 2.2")
+
+
+def _cda_requested(card: Application, command: Command, aip: Aip) -> bool:
     if not command.p1 & _CDA:
         return False
     if not aip & Aip.CDA:
+        if card.domain.options["pse_cda_unsupported"] == "ignore":
+            return False
         raise Refusal(SW.CONDITIONS, "the AIP offers no CDA", "pse-pboc 3")
     return True

@@ -16,7 +16,9 @@ EF90 (kind 09) begins with what changes in use, so that a transaction writes one
 | 22 | 1 | indicators, see `Indicator` |
 | 23 | 1 | script command counter |
 | 24 | 2 | personalisation channels opened so far; FFFF: none |
-| 26 | 6 | FF: reserved |
+| 26 | 1 | script MACs wrong in a row, FF minus their number |
+| 27 | 1 | ARPCs wrong in a row, FF minus their number |
+| 28 | 4 | FF: reserved |
 | 32 | 2 | bytes used by the entries |
 | 34 | n | entries |
 
@@ -37,6 +39,7 @@ from sscard.apps.pse.numbers import from_n12, to_n12
 __all__ = [
     "COUNTERS_AT",
     "ENTRIES_AT",
+    "FAILURES_AT",
     "HEAD_SIZE",
     "PERSONALISED",
     "Body",
@@ -58,7 +61,10 @@ HEAD_SIZE = COUNTERS_AT + _COUNTERS.size
 ENTRIES_AT = 32
 """Offset of the entries in EF90."""
 _SEQUENCE_AT = slice(HEAD_SIZE, HEAD_SIZE + 2)
-_RESERVED = b"\xff" * (ENTRIES_AT - _SEQUENCE_AT.stop)
+NO_FAILURES = b"\xff\xff"
+FAILURES_AT = _SEQUENCE_AT.stop
+"""Offset in EF90 of the two bytes of `hardening`."""
+_RESERVED = b"\xff" * (ENTRIES_AT - FAILURES_AT - len(NO_FAILURES))
 _NO_CHANNEL = 0xFFFF
 _ENTRY = struct.Struct(">HH")
 _USED = 2
@@ -126,12 +132,16 @@ class Counters(NamedTuple):
 
 
 class Body(NamedTuple):
-    """The content of EF90; `channels` counts the secure channels opened, FFFE at most."""
+    """The content of EF90.
+
+    `channels` counts the secure channels opened, FFFE at most; `failures` are bytes 26 and 27.
+    """
 
     personalised: bool
     counters: Counters
     entries: Mapping[int, bytes]
     channels: int = 0
+    failures: bytes = NO_FAILURES
 
     @classmethod
     def parse(cls, raw: bytes) -> "Body":
@@ -141,13 +151,14 @@ class Body(NamedTuple):
         counters = Counters.of_file(raw[:HEAD_SIZE])
         channels = int.from_bytes(raw[_SEQUENCE_AT], "big")
         channels = 0 if channels == _NO_CHANNEL else channels
-        return cls(raw[3] == 0, counters, parse_entries(raw[ENTRIES_AT:]), channels)
+        failures = raw[FAILURES_AT : FAILURES_AT + len(NO_FAILURES)]
+        return cls(raw[3] == 0, counters, parse_entries(raw[ENTRIES_AT:]), channels, failures)
 
     def build(self) -> bytes:
         """Return the used part of EF90; the mirror of `parse`."""
         state = b"\0" if self.personalised else b"\xff"
         channels = (self.channels or _NO_CHANNEL).to_bytes(2, "big")
-        head = _MAGIC + state + self.counters.build() + channels + _RESERVED
+        head = _MAGIC + state + self.counters.build() + channels + self.failures + _RESERVED
         return head + build_entries(self.entries)
 
     def with_entry(self, number: int, value: bytes) -> "Body":

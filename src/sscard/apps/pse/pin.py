@@ -13,10 +13,10 @@ from sscard.cos.objects import KeyRecord
 from sscard.cos.refusal import Refusal
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
-from sscard.iso.text import from_cn
+from sscard.iso.text import cn, from_cn
 from sscard.keys.pboc import pin_block, pin_digits
 
-__all__ = ["verify"]
+__all__ = ["reference_digits", "stored_pin", "verify"]
 
 _REF = "pse-pboc 2.4"
 _PLAIN, _ENCIPHERED = 0x80, 0x88
@@ -157,3 +157,15 @@ def _reference_block(pin: KeyRecord) -> bytes:
         return pin_block(from_cn(pin.value))
     except ValueError:
         return b""
+
+
+def reference_digits(pin: KeyRecord) -> str:
+    """Return the digits of the reference PIN; ValueError when it is none."""
+    return pin_digits(pin.value) if len(pin.value) == _BLOCK_LENGTH else from_cn(pin.value)
+
+
+def stored_pin(pin: KeyRecord, digits: str) -> bytes:
+    """Return a new PIN in the form the reference PIN was loaded in: block or BCD digits."""
+    return (
+        pin_block(digits) if len(pin.value) == _BLOCK_LENGTH else cn(digits, len(digits) + 1 >> 1)
+    )

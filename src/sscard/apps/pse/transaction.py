@@ -15,6 +15,7 @@ from sscard.keys.cps import ChannelKeys
 
 __all__ = [
     "NEXT",
+    "SCRIPTS",
     "Channel",
     "Finished",
     "Greeting",
@@ -93,7 +94,11 @@ class Initiated:
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """The first GENERATE AC answered ARQC: `ac1`, from which ARPC and script MACs start."""
+    """The first GENERATE AC answered ARQC: `ac1`, from which ARPC and script MACs start.
+
+    `scripts_over`, here and in the states that follow: a script's MAC was wrong, and no other
+    is taken in this session (section 3).
+    """
 
     atc: int
     profile: bytes
@@ -102,6 +107,7 @@ class Online:
     ac1: bytes
     cvr: Cvr
     issuer: Issuer = _SILENT
+    scripts_over: bool = False
 
     @property
     def aip(self) -> Aip:
@@ -120,6 +126,7 @@ class Open:
     atc: int
     ac1: bytes
     issuer: Issuer = _SILENT
+    scripts_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class Script:
     atc: int
     ac1: bytes
     issuer: Issuer
+    scripts_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,16 @@ class Finished:
 
 
 Transaction = Idle | Selected | Initiated | Online | Open | Script | Finished
+
+SCRIPTS = (
+    "APPLICATION BLOCK",
+    "APPLICATION UNBLOCK",
+    "CARD BLOCK",
+    "PIN CHANGE/UNBLOCK",
+    "PUT DATA",
+    "UPDATE RECORD",
+)
+"""The commands of issuer scripts (2.2)."""
 
 NEXT: Mapping[tuple[type[Transaction], str], frozenset[type[Transaction]]] = MappingProxyType(
     {
@@ -147,6 +165,11 @@ NEXT: Mapping[tuple[type[Transaction], str], frozenset[type[Transaction]]] = Map
         (Online, "EXTERNAL AUTHENTICATE"): frozenset({Online}),
         (Online, "GENERATE AC"): frozenset({Script}),
         (Open, "EXTERNAL AUTHENTICATE"): frozenset({Open}),
+        **{
+            (state, name): frozenset({state})
+            for state in (Online, Open, Script)
+            for name in SCRIPTS
+        },
     }
 )
 """(state, command) -> the states it may lead to. SELECT of an application leads to SELECTED

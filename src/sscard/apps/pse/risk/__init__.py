@@ -7,13 +7,23 @@ written here. The order of lines is the order of the tables.
 
 from sscard.apps.pse.risk.first import first_answer
 from sscard.apps.pse.risk.second import second_answer
-from sscard.apps.pse.risk.values import Ada, Aip, CardData, Issuer, Situation, Terminal, Verdict
+from sscard.apps.pse.risk.values import (
+    Ada,
+    Aip,
+    CardData,
+    Issuer,
+    Rules,
+    Situation,
+    Terminal,
+    Verdict,
+)
 
 __all__ = [
     "Ada",
     "Aip",
     "CardData",
     "Issuer",
+    "Rules",
     "Situation",
     "Terminal",
     "Verdict",

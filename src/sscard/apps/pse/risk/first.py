@@ -56,7 +56,8 @@ def first_answer(
     cvr = cvr.first(answer)
     if answer is Ac.ARQC:
         return Verdict(answer, cvr, counters.marked(Indicator.ONLINE_AUTHORISATION))
-    counters = foreign_counted(card, counters, terminal)
+    if answer is Ac.TC or card.rules.declined_counts:
+        counters = foreign_counted(card, counters, terminal)
     if answer is Ac.TC:
         counters = counters.marked(Indicator.ONLINE_AUTHORISATION, value=False)
         return Verdict(answer, cvr, spent(card, counters, terminal))

@@ -43,7 +43,9 @@ def _dual_amount(card: CardData, terminal: Terminal) -> int | None:
     if terminal.currency == card.second_currency and card.conversion is not None:
         factor = card.conversion.hex()
         digits = from_n12(bytes.fromhex("0" + factor[1:]))
-        return int(terminal.amount * digits // 10 ** int(factor[0], 16))
+        scale = 10 ** int(factor[0], 16)
+        half = scale // 2 if card.rules.rounded else 0
+        return int((terminal.amount * digits + half) // scale)
     return None
 
 

@@ -26,8 +26,10 @@ __all__ = ["second_answer"]
 
 UNABLE = (b"Y3", b"Z3")
 """ARCs of a terminal that could not go online."""
-ACCEPTED = frozenset((b"00", b"10", b"11", b"01", b"02", b"Y1"))
-"""ARCs that approve, referrals included (pse-pboc 5.4 A)."""
+APPROVED = frozenset((b"00", b"10", b"11", b"Y1"))
+"""ARCs that approve (pse-pboc 5.4 A)."""
+REFERRED = frozenset((b"01", b"02"))
+"""ARCs of a referral, which count as approvals unless a switch says no (14 #24)."""
 _SETTLED = (
     Indicator.ONLINE_AUTHORISATION
     | Indicator.SDA_FAILURE
@@ -56,7 +58,8 @@ def second_answer(
     wanted = requested is Ac.TC and not so_far.blocked
     if arc in UNABLE:
         return _unable_to_go_online(card, counters, so_far, terminal, wanted)
-    accepted = arc in ACCEPTED and (not issuer.passed or issuer.arc in ACCEPTED)
+    approving = APPROVED | REFERRED if card.rules.referrals else APPROVED
+    accepted = arc in approving and (not issuer.passed or issuer.arc in approving)
     if wanted and accepted:
         return _approved_online(card, counters, so_far, issuer)
     return _declined_online(card, counters, so_far, issuer)
@@ -122,8 +125,10 @@ def _unable_to_go_online(
     if own_over or dual_over(card, counters, terminal, dual):
         cvr |= Cvr.VELOCITY_EXCEEDED
         decline = True
-    counters = foreign_counted(card, counters, terminal)
-    if wanted and not decline:
+    approved = wanted and not decline
+    if approved or card.rules.declined_counts:
+        counters = foreign_counted(card, counters, terminal)
+    if approved:
         return Verdict(Ac.TC, cvr.second(Ac.TC), spent(card, counters, terminal))
     advice = ADVICE if card.ada & Ada.DECLINED_ADVICE else 0
     return Verdict(Ac.AAC, cvr.second(Ac.AAC), failures_noted(counters, terminal), advice)

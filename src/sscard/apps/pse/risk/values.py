@@ -18,6 +18,7 @@ __all__ = [
     "Aip",
     "CardData",
     "Issuer",
+    "Rules",
     "Situation",
     "Terminal",
     "Verdict",
@@ -77,6 +78,21 @@ class Issuer(NamedTuple):
         return self.received and not self.passed
 
 
+class Rules(NamedTuple):
+    """What the reference leaves open in its tables (14 #15, #24, #26, #29).
+
+    `referrals`: ARCs 01 and 02 approve; `declined_counts`: AACs count abroad; `rounded`: so is
+    a converted amount.
+    """
+
+    referrals: bool = True
+    declined_counts: bool = True
+    rounded: bool = False
+
+
+_BY_THE_PAGE = Rules()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardData:
     """Personalised risk data (pse-pboc 5.1). None is absent: the rule is skipped.
@@ -98,6 +114,7 @@ class CardData:
     amount_limit: int | None = None
     amount_upper_limit: int | None = None
     dual_limit: int | None = None
+    rules: Rules = _BY_THE_PAGE
 
     @classmethod
     def parse(cls, elements: Mapping[int, bytes]) -> "CardData":
