@@ -1,0 +1,159 @@
+"""Where cases run: a port, whoever computes for the tester, the PIN, and what was learnt so far.
+
+The bench takes care of the card: a key or a PIN that was refused once where it should have been
+right is never tried again in this run, so that no try counter is run down by a wrong vault.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sscard.errors import SscardError
+from sscard.iso.apdu import Command
+from sscard.iso.sw import SW
+from sscard.keys.hierarchy import CardKey
+from sscard.keys.vault import CardIdentity
+from sscard.terminal.crypto_source import CryptoSource, Flavour
+from sscard.terminal.stack import Reply, layers
+from sscard.testing.conformance.model import Expect
+from sscard.transport.port import Port
+
+__all__ = ["Bench", "Deviation", "Exchange", "NotRun"]
+
+_SECRET_DATA = frozenset((0x20, 0x24, 0x5E, 0xDC, 0xE2, 0xD6))
+"""Instructions whose data are a PIN or the holder's: shown by their length alone."""
+_SECRET_ANSWERS = frozenset((0xB0, 0xB2))
+
+
+class Deviation(SscardError):
+    """The card did something else than the case expects; the message says what."""
+
+
+class NotRun(SscardError):
+    """The case has nothing to look at on this card, or something it needs is not there."""
+
+
+class Exchange(NamedTuple):
+    """One APDU of a case as reports show it: PINs and the holder's data by their length."""
+
+    title: str
+    command: str
+    answer: str
+    expected: str
+    problem: str
+
+
+@dataclass(slots=True)
+class Bench:
+    """Everything a case may use.
+
+    `source` None: no keys; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
+    `identity` is what the card's keys depend on, None when the card does not tell its region.
+    `kept` are the answers that steps of the running case kept, by name.
+    """
+
+    port: Port
+    source: CryptoSource | None = None
+    pin: bytes | None = field(default=None, repr=False)
+    flavour: Flavour = Flavour.SESSION
+    identity: CardIdentity | None = None
+    atr: bytes = b""
+    genuine: bool | None = None
+    absent: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, bytes] = field(default_factory=dict, repr=False)
+    log: list[Exchange] = field(default_factory=list, repr=False)
+    _held: dict[str, bool] = field(default_factory=dict)
+
+    # ---- commands ----
+
+    def reset(self) -> bytes:
+        """Reset the card; return its answer to reset."""
+        self.atr = self.port.reset()
+        return self.atr
+
+    def transmit(self, command: Command) -> Reply:
+        """Return the answer to a command, 61xx and 6Cxx followed."""
+        return layers(self.port).send(command)
+
+    def exchange(self, title: str, command: Command, expect: Expect) -> Reply:
+        """Send a command, log it, and return the answer.
+
+        Errors: `Deviation` for another answer than expected, `NotRun` for one that says that
+        there is nothing to look at.
+        """
+        reply = self.transmit(command)
+        return self.judge(title, command, reply, expect)
+
+    def judge(self, title: str, command: Command, reply: Reply, expect: Expect) -> Reply:
+        """Log an answer that was already received, and judge it as `exchange` does."""
+        if expect.void is not None and reply.sw == expect.void[0]:
+            self._note(title, command, reply, expect, "")
+            raise NotRun(expect.void[1])
+        problem = expect.problem(reply.data, reply.sw)
+        self._note(title, command, reply, expect, problem)
+        if problem:
+            raise Deviation(f"{title}: expected {expect}, seen {problem}")
+        return reply
+
+    def require(self, title: str, problem: str, seen: bytes = b"") -> None:
+        """Log a judgement that is no exchange. Errors: `Deviation` when there is a problem."""
+        self.log.append(Exchange(title, "", seen.hex().upper(), "", problem))
+        if problem:
+            raise Deviation(f"{title}: {problem}")
+
+    def challenge(self) -> bytes:
+        """GET CHALLENGE: return 8 random bytes of the card."""
+        command = Command(0x00, 0x84, 0x00, 0x00, le=8)
+        return self.transmit(command).data
+
+    # ---- what is there ----
+
+    def missing_key(self, key: CardKey) -> str:
+        """Return why a key cannot be used; "" when it can."""
+        if self.source is None:
+            return f"needs {key.label}: no vault or PSAM was given"
+        if self.identity is None:
+            return f"needs {key.label}: the card does not tell its region"
+        if self.genuine is False:
+            return "the card does not prove the IRK of this vault or PSAM: its keys are not used"
+        if key.label in self.refused:
+            return f"{key.label} was refused in {self.refused[key.label]}: not tried again"
+        if key.label not in self._held:
+            self._held[key.label] = self.source.holds(key, self.identity)
+        return "" if self._held[key.label] else f"needs {key.label}: the vault or PSAM has none"
+
+    def missing_pin(self) -> str:
+        """Return why the PIN cannot be used; "" when it can."""
+        if self.pin is None:
+            return "needs the holder's PIN: it was not given"
+        if "PIN" in self.refused:
+            return f"the PIN was refused in {self.refused['PIN']}: not tried again"
+        return ""
+
+    def computed(self, compute: Callable[[CryptoSource, CardIdentity], bytes]) -> bytes:
+        """Return what the source computes for this card. Errors: `NotRun` without one."""
+        if self.source is None or self.identity is None:
+            raise NotRun("no vault or PSAM was given, or the card does not tell its region")
+        return compute(self.source, self.identity)
+
+    def _note(
+        self, title: str, command: Command, reply: Reply, expect: Expect, problem: str
+    ) -> None:
+        self.log.append(
+            Exchange(title, _shown(command), _answered(command, reply), str(expect), problem)
+        )
+
+
+def _shown(command: Command) -> str:
+    raw = command.build().hex().upper()
+    if command.ins not in _SECRET_DATA or not command.data:
+        return raw
+    return f"{raw[:10]} [{len(command.data)} bytes]"
+
+
+def _answered(command: Command, reply: Reply) -> str:
+    data = reply.data.hex().upper()
+    if command.ins in _SECRET_ANSWERS and reply.data:
+        data = f"{data[:4]} [{len(reply.data)} bytes]"
+    return f"{data} {SW(reply.sw)} {reply.sw.meaning}".strip()

@@ -1,0 +1,172 @@
+"""Reports of a run: text, JSON, JUnit XML, and one HTML page that needs nothing else."""
+
+import json
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from sscard.testing.conformance.bench import Exchange
+from sscard.testing.conformance.results import Outcome, Report, Result
+
+__all__ = ["FORMAT", "to_html", "to_json", "to_junit", "to_text"]
+
+FORMAT = 1
+"""Number of the JSON form."""
+
+
+def to_text(report: Report, *, everything: bool = False) -> str:
+    """Return the report for people: every section, and every case that did not pass.
+
+    `everything` lists the passed and the not run cases, too.
+    """
+    return "\n".join(_text_lines(report, everything=everything)) + "\n"
+
+
+def _text_lines(report: Report, *, everything: bool) -> Iterator[str]:
+    yield f"{report.title}, generation {report.generation}; card {report.card or '-'}"
+    for section, title, results in report.by_section():
+        yield ""
+        yield f"{section}  {title}: {_tally(results)}"
+        for result in results:
+            if result.outcome in (Outcome.FAILED, Outcome.WAIVED) or everything:
+                yield from _text_of(result)
+        if not everything:
+            yield from _reasons(results)
+    yield ""
+    yield from (f"waiver without use, its case passes: {pattern}" for pattern in report.stale)
+    yield f"in all: {_tally(report.results)}"
+
+
+def _text_of(result: Result) -> Iterator[str]:
+    case = result.case
+    yield f"  {result.outcome.value.upper():8} {case.id}: {case.title} (ssse-lb002 {case.source})"
+    if result.reason:
+        yield f"           {result.reason}"
+    if result.outcome is Outcome.FAILED:
+        yield f"           {case.why}"
+        for exchange in result.exchanges:
+            mark = "!" if exchange.problem else " "
+            yield f"         {mark} {exchange.title}"
+            if exchange.command:
+                yield f"             > {exchange.command}"
+                yield f"             < {exchange.answer}"
+
+
+def _reasons(results: tuple[Result, ...]) -> Iterator[str]:
+    """Yield how many cases were not run for which reason."""
+    reasons: dict[str, int] = {}
+    for result in results:
+        if result.outcome is Outcome.NOT_RUN:
+            reasons[result.reason] = reasons.get(result.reason, 0) + 1
+    yield from (f"  not run {count:4}: {reason}" for reason, count in reasons.items())
+
+
+def _tally(results: tuple[Result, ...]) -> str:
+    counts = {o: sum(result.outcome is o for result in results) for o in Outcome}
+    return ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
+
+
+def to_json(report: Report) -> str:
+    """Return the report as one JSON document; `FORMAT` is its number."""
+    return json.dumps(_as_data(report), ensure_ascii=False, indent=1) + "\n"
+
+
+def _as_data(report: Report) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "suite": report.suite,
+        "title": report.title,
+        "generation": report.generation,
+        "card": report.card,
+        "counts": {outcome.value: count for outcome, count in report.counts.items()},
+        "stale_waivers": list(report.stale),
+        "cases": [_case_data(result) for result in report.results],
+    }
+
+
+def _case_data(result: Result) -> dict[str, Any]:
+    case = result.case
+    return {
+        "id": case.id,
+        "title": case.title,
+        "source": f"ssse-lb002 {case.source}",
+        "effect": case.effect.value,
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "why": case.why,
+        "exchanges": [exchange._asdict() for exchange in result.exchanges],
+    }
+
+
+def to_junit(report: Report) -> str:
+    """Return JUnit XML: one test suite a section. Not run and waived cases are `skipped`."""
+    root = ET.Element("testsuites", name=report.title)
+    for section, title, results in report.by_section():
+        failures = sum(result.outcome is Outcome.FAILED for result in results)
+        skipped = sum(r.outcome in (Outcome.NOT_RUN, Outcome.WAIVED) for r in results)
+        node = ET.SubElement(root, "testsuite", name=f"{section} {title}")
+        counts = {"tests": len(results), "failures": failures, "skipped": skipped, "errors": 0}
+        for name, count in counts.items():
+            node.set(name, str(count))
+        for result in results:
+            _junit_case(node, section, result)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _junit_case(parent: ET.Element, section: str, result: Result) -> None:
+    case = ET.SubElement(parent, "testcase", classname=section, name=result.case.id)
+    if result.outcome is Outcome.FAILED:
+        failure = ET.SubElement(case, "failure", message=result.reason)
+        failure.text = f"{result.case.why}\n" + "\n".join(map(_line, result.exchanges))
+    elif result.outcome is not Outcome.PASSED:
+        ET.SubElement(case, "skipped", message=f"{result.outcome.value}: {result.reason}")
+
+
+def _line(exchange: Exchange) -> str:
+    wire = f": > {exchange.command} < {exchange.answer}" if exchange.command else ""
+    expected = f" (expected {exchange.expected})" if exchange.problem and exchange.expected else ""
+    return f"{exchange.title}{wire}{expected}"
+
+
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .5rem;
+border-bottom:1px solid #ddd;vertical-align:top}code{font-size:13px;word-break:break-all}
+.passed{color:#176b2c}.failed{color:#b00020;font-weight:600}.waived{color:#8a5a00}.not{color:#666}
+"""
+
+
+def to_html(report: Report) -> str:
+    """Return one page, style inside, section by section."""
+    parts = [
+        "<!doctype html><html lang=en><head><meta charset=utf-8>",
+        f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escape(report.title)}</h1>",
+        f"<p>Generation {escape(report.generation)}, card <code>{escape(report.card)}</code></p>",
+        f"<p>{escape(_tally(report.results))}</p>",
+    ]
+    parts += (
+        f"<p class=waived>Waiver without use: <code>{escape(pattern)}</code></p>"
+        for pattern in report.stale
+    )
+    for section, title, results in report.by_section():
+        parts.append(f"<h2 id='{escape(section)}'>{escape(section)} {escape(title)}</h2>")
+        parts.append(f"<p>{escape(_tally(results))}</p><table>")
+        parts.append("<tr><th>case<th>what<th>section<th>outcome</tr>")
+        parts += map(_html_row, results)
+        parts.append("</table>")
+    return "\n".join([*parts, "</body></html>\n"])
+
+
+def _html_row(result: Result) -> str:
+    case, css = result.case, result.outcome.value.split()[0]
+    seen = "".join(f"<br><code>{escape(_line(exchange))}</code>" for exchange in result.exchanges)
+    details = (
+        f"<details><summary>{escape(result.reason)}</summary>{escape(case.why)}{seen}</details>"
+    )
+    return (
+        f"<tr><td><code>{escape(case.id)}</code><td>{escape(case.title)}<td>{escape(case.source)}"
+        f"<td class={css}>{result.outcome.value}{details if result.reason else ''}</tr>"
+    )

@@ -1,0 +1,68 @@
+"""What came out of a run: one result a case, and the report of them all."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from sscard.testing.conformance.bench import Exchange
+from sscard.testing.conformance.model import Case
+
+__all__ = ["Outcome", "Report", "Result"]
+
+
+class Outcome(Enum):
+    """How a case ended. WAIVED: it failed, and a waiver says why that is accepted."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case: its outcome, the reason in words, and the exchanges of a case that did not pass.
+
+    `reason` of a failed case says what was expected and what was seen, of one not run what was
+    missing, of a waived one the waiver's reason behind that.
+    """
+
+    case: Case
+    outcome: Outcome
+    reason: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run: the card's answer to reset, which suite and generation, and all results in order.
+
+    `stale` are the ids of waivers whose case passed: they have to go.
+    """
+
+    suite: str
+    title: str
+    generation: str
+    sections: dict[str, str]
+    card: str
+    results: tuple[Result, ...]
+    stale: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """How many cases ended how."""
+        found = Counter(result.outcome for result in self.results)
+        return {outcome: found[outcome] for outcome in Outcome}
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """The failed cases that no waiver covers."""
+        return tuple(result for result in self.results if result.outcome is Outcome.FAILED)
+
+    def by_section(self) -> Iterator[tuple[str, str, tuple[Result, ...]]]:
+        """Yield (section, title, its results), without the sections that have none."""
+        for section, title in self.sections.items():
+            found = tuple(result for result in self.results if result.case.section == section)
+            if found:
+                yield section, title, found
