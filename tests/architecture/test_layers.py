@@ -18,6 +18,10 @@ PLANTED = {
         "import sscard.cos",
     ),
     "Models are independent of what they check": ("testing/models.py", "import sscard.cos"),
+    "Conformance suites know the specification, and neither cards nor profiles": (
+        "testing/conformance/planted.py",
+        "import sscard.perso",
+    ),
     "Applications never import each other": (
         "apps/planted/planted.py",
         "import sscard.apps.neighbour",

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sscard.cli import apdu, cert, demo_command, image, keys, national, profiles, run, serve, social
+from sscard.cli import (
+    apdu,
+    cert,
+    conformance,
+    demo_command,
+    image,
+    keys,
+    national,
+    profiles,
+    run,
+    serve,
+    social,
+)
 from sscard.cli.exits import exit_code
 from sscard.cli.output import error_line
 from sscard.errors import SscardError
@@ -78,6 +90,7 @@ app.command("run")(run.run)
 app.command("explain")(apdu.explain)
 app.command("read")(social.read)
 app.command("update")(social.update)
+app.command("conformance")(conformance.conformance)
 app.command("tree")(image.tree)
 app.command("dump")(image.dump)
 app.command("diff")(image.diff)

@@ -23,6 +23,8 @@ __all__ = [
     "TodayOption",
     "card_port",
     "counter",
+    "key_source",
+    "spoken_dialect",
 ]
 
 ImageOption = Annotated[
@@ -71,13 +73,11 @@ def counter(
     """
     from sscard.terminal import Policy, SocialTerminal
 
-    if (image is None) == (reader is None):
-        raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     policy = Policy(_day(today))
-    spoken = _dialect(dialect)
+    spoken = spoken_dialect(dialect)
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=save)
-        source = _source(stack, psam, profile, link_of(link))
+        source = key_source(stack, psam, profile, link_of(link))
         yield stack.enter_context(SocialTerminal(port, source, policy, dialect=spoken))
 
 
@@ -88,13 +88,16 @@ def card_port(
     from sscard.cli.cards import card_of_file
     from sscard.transport.memory import MemoryPort, PoweredSlot
 
+    if (image is None) == (reader is None):
+        raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     if image is None:
         return _reader(stack, str(reader))
     card = stack.enter_context(card_of_file(image, save=save))
     return stack.enter_context(MemoryPort(PoweredSlot(card, link=link)))
 
 
-def _source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -> "CryptoSource":
+def key_source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -> "CryptoSource":
+    """Return the PSAM the options name, or a profile's test keys without one."""
     from sscard.perso.roots import demo_vault
     from sscard.terminal import PsamSource, VaultSource
 
@@ -125,7 +128,8 @@ def _day(text: str | None) -> date:
         raise typer.BadParameter(f"{text!r} is no date", param_hint="--today") from None
 
 
-def _dialect(pairs: Sequence[str] | None) -> "Dialect":
+def spoken_dialect(pairs: Sequence[str] | None) -> "Dialect":
+    """Return the switches `KEY=VALUE` words name; a word that names none is a usage error."""
     from sscard.cli.settings import settings
     from sscard.terminal import Dialect, Flavour
 

@@ -112,9 +112,9 @@ class Bench:
     def missing_key(self, key: CardKey) -> str:
         """Return why a key cannot be used; "" when it can."""
         if self.source is None:
-            return f"needs {key.label}: no vault or PSAM was given"
+            return "needs keys: no vault or PSAM was given"
         if self.identity is None:
-            return f"needs {key.label}: the card does not tell its region"
+            return "needs keys: the card does not tell its region"
         if self.genuine is False:
             return "the card does not prove the IRK of this vault or PSAM: its keys are not used"
         if key.label in self.refused:

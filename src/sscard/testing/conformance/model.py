@@ -153,7 +153,8 @@ class Suite(NamedTuple):
     """A suite by its name: the sections in order with their titles, and its cases.
 
     `cases` gives those of one of the `generations`; `survey` finds out on a bench what the
-    cases need to know of the card, before any of them runs.
+    cases need to know of the card, before any of them runs; `generation_of` tells what the card
+    says it is.
     """
 
     name: str
@@ -162,3 +163,4 @@ class Suite(NamedTuple):
     sections: Callable[[str], dict[str, str]]
     cases: Callable[[str], tuple[Case, ...]]
     survey: "Callable[[Bench], None]"
+    generation_of: "Callable[[Bench], str]"

@@ -213,12 +213,13 @@ class Open:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        reason = "nobody may"
+        reasons = []
         for steps in self._ways():
             reason = next((why for step in steps if (why := step.missing(bench))), "")
             if not reason:
                 return ""
-        return reason
+            reasons.append(reason)
+        return "; ".join(reasons) or "nobody may"
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""

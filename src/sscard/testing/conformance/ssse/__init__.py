@@ -16,7 +16,12 @@ from sscard.testing.conformance.ssse.authentication import (
     key_version_cases,
 )
 from sscard.testing.conformance.ssse.commands import place_of
-from sscard.testing.conformance.ssse.identity import atr_cases, checklist_cases, survey
+from sscard.testing.conformance.ssse.identity import (
+    atr_cases,
+    checklist_cases,
+    generation_of,
+    survey,
+)
 from sscard.testing.conformance.ssse.pin import pin_cases
 from sscard.testing.conformance.ssse.records import record_cases
 
@@ -36,8 +41,8 @@ def _sections(generation: str) -> dict[str, str]:
     for directory in VERSIONS[generation]:
         place = place_of(directory)
         name = directory.english or place
-        titles[f"{place}_RECORD"] = f"records of the {name}"
-        titles[f"{place}_SAFETY"] = f"reading and writing the {name}"
+        titles[f"{place}_RECORD"] = f"records, {name}"
+        titles[f"{place}_SAFETY"] = f"reading and writing, {name}"
     return titles
 
 
@@ -64,5 +69,6 @@ SSSE_SUITE = Suite(
     _sections,
     _cases,
     survey,
+    generation_of,
 )
 """The suite of the SSSE."""

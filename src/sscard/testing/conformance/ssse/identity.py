@@ -23,7 +23,13 @@ from sscard.testing.conformance.ssse.commands import (
 )
 from sscard.testing.conformance.steps import Examine, Reset, Send
 
-__all__ = ["atr_cases", "checklist_cases", "internal_authentication", "survey"]
+__all__ = [
+    "atr_cases",
+    "checklist_cases",
+    "generation_of",
+    "internal_authentication",
+    "survey",
+]
 
 _EF05_SFI = 5
 _VERSIONS = {"v1": b"1.00", "v2": b"2.00", "v3": b"3.00"}
@@ -57,6 +63,15 @@ def survey(bench: Bench) -> None:
         if absent:
             bench.absent.add(place)
     bench.log.clear()
+
+
+def generation_of(bench: Bench) -> str:
+    """Return the generation a card says it is (tag 03 of EF05); v2 where it says none of ours."""
+    bench.reset()
+    for step in enter("SSSE"):
+        bench.transmit(step.command)
+    told = bench.transmit(read_record(3, BY_NUMBER, _EF05_SFI)).data[2:3]
+    return {b"1": "v1", b"3": "v3"}.get(told, "v2")
 
 
 def internal_authentication(kid: int = 0x00, data: bytes = _FACTOR + _DATA) -> Command:
