@@ -16,6 +16,7 @@ from ssse_matrix import (
     prove,
     sufficient,
 )
+from ssse_tables import V1_FILES
 
 from sscard.keys.hierarchy import CARD_KEYS, Tier
 from sscard.keys.session import cryptogram
@@ -25,34 +26,6 @@ from sscard.perso.psam import PsamProfile
 from sscard.perso.sources import read
 from sscard.sample import new_card
 from sscard.spec.ssse import V1
-
-CARD = """
-SSSE - 04 05 06
-  EF05 tlv F 04    01 b 10, 02 an 01, 03 an 04, 04 cn 0C, 05 cn 04, 06 cn 04, 07 an 09
-  EF06 tlv F 04    08 an 12, 09 an 1E, 0A an 01, 0B cn 01, 0C cn 03, 0D cn 04
-  EF07 bin F 04    300
-DF01 D15600000500 83 84 85 86 87
-  EF05 tlv PIN 83      20 an 01, 21 an 3E, 22 an 12
-  EF06 tlv PIN 86      25 an 3E, 26 an 12, 27 cn 03, 28 an 0F
-  EF07 tlv PIN|84 84   29 an 01
-  EF08 tlv PIN 85      2B an 01
-  EF09 tlv PIN|84 84   2E an 3E, 2F an 08, 30 an 09, 31 an 01, 32 an 03
-  EF0A tlv PIN 87      37 dec 04, 38 dec 04, 39 cn 04
-DF02 D15600000501 83 84 85 86 87
-  EF05 tlv PIN 83      1x40 {57 an 03, 58 cn 03, 59 an 28} 34, 1x41 {57 an 03, 58 cn 03, 59 an 28} 34, 42 cn 03, 1x43 {5A cn 07, 5B cn 01, 5C an 09, 5D cn 04} 1D, 1x44 {5A cn 07, 5B cn 01, 5C an 09, 5D cn 04} 1D
-  EF06 tlv PIN|84 84   4B cn 04, 4C cn 04, 60 cn 04, 4D cn 04, 4F cn 04, 50 cn 04, 3A an 07
-  EF07 cyc PIN|85 85   4 55
-  EF08 tlv PIN|86 86   52 cn 0A, 53 an 3E, 94 an 08, 54 cn 04
-  EF09 tlv PIN|87 87   55 cn 0A, 56 an 3E, 95 an 08, 96 cn 04, 97 cn 04
-DF03 D15600000502 83 84 86 87 88
-  EF05 tlv PIN&84 86   60 cn 04, 98 cn 04, 61 dec 04, 62 cn 04, 63 an 03, 64 an 03, 65 dec 03, 66 dec 03
-  EF06 tlv PIN 87      67 cn 04, 68 an 3E, 69 an 3E, 6A an 10, 6B an 3C
-  EF07 tlv PIN&84 88   6C cn 04, 6D dec 04, 6E cn 04, 6F cn 04, 70 an 03, 71 dec 04, 72 dec 04, 73 cn 04
-DF04 D15600000503 81 83 84 85 86
-  EF05 tlv PIN 85      80 cn 04, 81 an 3E, 82 an 08, 83 an 09, 84 an 3E, 85 an 08, 86 an 09, 87 an 3E, 88 an 08, 89 an 09, 8A an 0F, 8B an 0A, 8C an 01, 8F an 01
-  EF06 tlv PIN&84 86   90 dec 04, 92 dec 04, 93 dec 04
-  EF08 cyc PIN -       10 1C
-"""
 
 # Type, KID and tries of every key but the master key, as GET DATA D1 shows them.
 KEYS = {
@@ -91,7 +64,7 @@ LK@DF03 28/40  RK1@DF03 67/2B  UK1@DF03 28/47  UK2@DF03 27/29  UK3@DF03 28/48
 LK@DF04 28/41  RK1@DF04 67/2D  UK1@DF04 28/49  UK2@DF04 27/2A
 """
 
-MATRIX = matrix(CARD)
+MATRIX = matrix(V1_FILES)
 DIRECTORIES, FILES = MATRIX.directories, MATRIX.files
 
 all_files = pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.place}-{f.fid}")
