@@ -123,10 +123,9 @@ class Step(Protocol):
 class Case:
     """One case: `id` is never renumbered and never used again for something else.
 
-    `source` is the section of the reference, `why` says in plain words what is expected and
-    why. `place` is the directory the case is about; where a card may do without it (`suite`'s
-    `optional`) the case is not run on a card that has none. `restore` runs after the steps in
-    any case, also after a deviation.
+    `source` is page and section of the reference, `why` says in plain words what is expected and
+    why. `place` is the directory the case is about: on a card without it (`Bench.absent`) the
+    case is not run. `restore` runs after the steps in any case, also after a deviation.
     """
 
     id: str

@@ -40,7 +40,7 @@ def _text_lines(report: Report, *, everything: bool) -> Iterator[str]:
 
 def _text_of(result: Result) -> Iterator[str]:
     case = result.case
-    yield f"  {result.outcome.value.upper():8} {case.id}: {case.title} (ssse-lb002 {case.source})"
+    yield f"  {result.outcome.value.upper():8} {case.id}: {case.title} ({case.source})"
     if result.reason:
         yield f"           {result.reason}"
     if result.outcome is Outcome.FAILED:
@@ -90,7 +90,7 @@ def _case_data(result: Result) -> dict[str, Any]:
     return {
         "id": case.id,
         "title": case.title,
-        "source": f"ssse-lb002 {case.source}",
+        "source": case.source,
         "effect": case.effect.value,
         "outcome": result.outcome.value,
         "reason": result.reason,

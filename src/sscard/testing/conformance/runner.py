@@ -4,6 +4,7 @@ Every case starts from a reset. A case that needs what is not there is reported 
 the reason; what a case changes it puts back, also after a deviation.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
@@ -104,9 +105,10 @@ def _restored(case: Case, bench: Bench, result: Result) -> Result:
         for step in case.restore:
             step.run(bench)
     except (Deviation, NotRun, TerminalError, KeyError) as problem:
+        left = f"the card could not be put back as it was: {problem}"
         if result.outcome is Outcome.PASSED:
-            words = f"passed, but the card could not be put back as it was: {problem}"
-            return Result(case, Outcome.FAILED, words, tuple(bench.log))
+            return Result(case, Outcome.FAILED, left, tuple(bench.log))
+        return dataclasses.replace(result, reason=f"{result.reason}; {left}")
     return result
 
 

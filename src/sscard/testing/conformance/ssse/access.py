@@ -33,7 +33,7 @@ __all__ = ["State", "granted", "safety_cases", "states"]
 
 _REFUSED = Expect.of(0x6982)
 _EMPTY = (0x6A83, "the cyclic file holds no record: its rights do not show (6A83 comes first)")
-_SOURCE = "2, 4.3, 4.4, 3.4-3.6"
+_SOURCE = "ssse-lb002 2, 4.3, 4.4, 3.4-3.6"
 
 
 class State(NamedTuple):

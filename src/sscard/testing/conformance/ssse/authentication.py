@@ -67,7 +67,14 @@ def authentication_cases() -> Iterator[Case]:
     ) -> Case:
         back: tuple[Step, ...] = () if effect is Effect.SAFE else (*ssse, Prove(_UK, "SSSE"))
         return Case(
-            f"AUTHENTICATION/{name}", title, "3.8", why, (*ssse, *steps), effect, "SSSE", back
+            f"AUTHENTICATION/{name}",
+            title,
+            "ssse-lb002 3.8",
+            why,
+            (*ssse, *steps),
+            effect,
+            "SSSE",
+            back,
         )
 
     eight = Expect(form=Form(length=8))
@@ -151,7 +158,7 @@ def _versions(place: str, kid: int) -> Iterator[Case]:
     yield Case(
         f"KEY_VER1/{name}",
         f"{label} proves itself in version 01",
-        "3.8, 4.2",
+        "ssse-lb002 3.8, 4.2",
         "Lc 11: the 17th byte is the key version; keys are delivered in version 01.",
         (*here, Prove(kid, place, version=_VERSION)),
         place=place,
@@ -159,7 +166,7 @@ def _versions(place: str, kid: int) -> Iterator[Case]:
     yield Case(
         f"KEY_VER2/{name}",
         f"{label} has no version 7E",
-        "3.8, 4.2",
+        "ssse-lb002 3.8, 4.2",
         "A version the card lacks is 6A88 and costs no try.",
         (*here, Prove(kid, place), Prove(kid, place, version=_NO_VERSION, expect=_NOT_FOUND)),
         Effect.TRIES,
@@ -169,7 +176,7 @@ def _versions(place: str, kid: int) -> Iterator[Case]:
     yield Case(
         f"KEY_VER3/{name}",
         f"{label} proves itself without a version",
-        "3.8, 4.1",
+        "ssse-lb002 3.8, 4.1",
         "Lc 10: the lowest slot of the KID counts.",
         (*here, Prove(kid, place)),
         place=place,

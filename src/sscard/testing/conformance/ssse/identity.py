@@ -93,7 +93,7 @@ def atr_cases() -> Iterator[Case]:
     """Yield the cases of the answer to reset."""
 
     def case(name: str, title: str, why: str, steps: tuple[Step, ...]) -> Case:
-        return Case(f"ATR/{name}", title, "1.1", why, steps)
+        return Case(f"ATR/{name}", title, "ssse-lb002 1.1", why, steps)
 
     yield case(
         "form",
@@ -167,7 +167,7 @@ def checklist_cases(generation: str) -> Iterator[Case]:
     """Yield the cases of the inspection checklist."""
 
     def case(name: str, title: str, source: str, why: str, *steps: Step) -> Case:
-        return Case(f"CHECKLIST/{name}", title, source, why, steps, place="SSSE")
+        return Case(f"CHECKLIST/{name}", title, f"ssse-lb002 {source}", why, steps, place="SSSE")
 
     def item(number: int, tag: int, length: int) -> Send:
         command = read_record(number, BY_NUMBER, _EF05_SFI)

@@ -93,7 +93,7 @@ def _case(
     return Case(
         f"CHANGE_PIN/{name}",
         title,
-        "3.7, 4.3",
+        "ssse-lb002 3.7, 4.3",
         why,
         (*enter("SSSE"), *steps),
         effect,
