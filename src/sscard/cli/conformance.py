@@ -102,12 +102,9 @@ def conformance(
         return
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=False)
-        bench = Bench(
-            port,
-            _source(stack, psam, vault, passphrase, profile, link),
-            _digits(pin),
-            spoken_dialect(dialect).sm_mode,
-        )
+        source, versions = _sources(stack, psam, vault, passphrase, profile, link)
+        flavour = spoken_dialect(dialect).sm_mode
+        bench = Bench(port, source, _digits(pin), flavour, versions)
         chosen = generation or suite.generation_of(bench)
         cases = suite.cases(chosen)
         report = run_suite(
@@ -142,15 +139,15 @@ def _list(cases: "Iterable[Case]") -> None:
     stdout().print(table(("case", "effect", "title"), rows))
 
 
-def _source(
+def _sources(
     stack: ExitStack,
     psam: str | None,
     vault: Path | None,
     passphrase: str | None,
     profile: str | None,
     link: str,
-) -> "CryptoSource | None":
-    """Return whoever computes: one of three options, or nobody."""
+) -> "tuple[CryptoSource | None, dict[int, CryptoSource]]":
+    """Return whoever computes, one of three options or nobody, and the keys' later versions."""
     from sscard.terminal import VaultSource
     from sscard.vaults.file import FileVault
 
@@ -158,10 +155,14 @@ def _source(
         raise typer.BadParameter("only one of --psam, --vault and --profile says whose keys")
     if vault is not None:
         opened = FileVault.open(vault, passphrase_of(passphrase, new=False))
-        return VaultSource(stack.enter_context(opened))
+        keys = stack.enter_context(opened)
+        there = {info.version for info in keys.list_keys()}
+        oldest = 1 if there > {1} else None
+        later: dict[int, CryptoSource] = {n: VaultSource(keys, version=n) for n in there - {1}}
+        return VaultSource(keys, version=oldest), later
     if psam is None and profile is None:
-        return None
-    return key_source(stack, psam, profile or "", link_of(link))
+        return None, {}
+    return key_source(stack, psam, profile or "", link_of(link)), {}
 
 
 def _digits(pin: str | None) -> bytes | None:

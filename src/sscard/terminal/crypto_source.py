@@ -145,7 +145,8 @@ class VaultSource:
     """A source whose keys are in a vault: at a centre, at an issuer's desk, in tests.
 
     `terminal` is the terminal's 6-byte number; `next_number` gives the transaction numbers of
-    purchases, each once (the vault keeps none). The algorithm is that of each key.
+    purchases, each once (the vault keeps none). The algorithm is that of each key. `version`
+    None: the newest of each key, else that one of every key.
     """
 
     def __init__(
@@ -154,8 +155,10 @@ class VaultSource:
         *,
         terminal: bytes = bytes(6),
         next_number: Callable[[], int] | None = None,
+        version: int | None = None,
     ) -> None:
         self._vault = vault
+        self._version = version
         self._terminal = terminal
         self._next_number = next_number
         self._expected_mac2: bytes | None = None
@@ -163,7 +166,7 @@ class VaultSource:
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
         """Whether the vault has a key of this name."""
         try:
-            self._vault.info(key.label)
+            self._vault.info(key.label, self._version)
         except UnknownKey:
             return False
         return True
@@ -239,7 +242,7 @@ class VaultSource:
 
     def _ref(self, key: CardKey, card: CardIdentity) -> KeyRef:
         try:
-            info: KeyInfo = self._vault.info(key.label)
+            info: KeyInfo = self._vault.info(key.label, self._version)
         except UnknownKey as error:
             raise KeyNotHeld(str(error)) from error
         return card.ref(info)

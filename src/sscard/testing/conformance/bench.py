@@ -4,7 +4,7 @@ The bench takes care of the card: a key or a PIN that was refused once where it 
 right is never tried again in this run, so that no try counter is run down by a wrong vault.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from sscard.terminal.stack import Reply, layers
 from sscard.testing.conformance.model import Expect
 from sscard.transport.port import Port
 
-__all__ = ["Bench", "Deviation", "Exchange", "NotRun"]
+__all__ = ["Bench", "Deviation", "Exchange", "NotRun", "key_name"]
 
 _SECRET_DATA = frozenset((0x20, 0x24, 0x5E, 0xDC, 0xE2, 0xD6))
 """Instructions whose data are a PIN or the holder's: shown by their length alone."""
@@ -47,7 +47,8 @@ class Exchange(NamedTuple):
 class Bench:
     """Everything a case may use.
 
-    `source` None: no keys; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
+    `source` None: no keys; `versions` are the sources of further versions of the keys, by the
+    version byte; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
     `identity` is what the card's keys depend on, None when the card does not tell its region.
     `kept` are the answers that steps of the running case kept, by name.
     """
@@ -56,6 +57,7 @@ class Bench:
     source: CryptoSource | None = None
     pin: bytes | None = field(default=None, repr=False)
     flavour: Flavour = Flavour.SESSION
+    versions: Mapping[int, CryptoSource] = field(default_factory=dict)
     identity: CardIdentity | None = None
     atr: bytes = b""
     genuine: bool | None = None
@@ -109,19 +111,23 @@ class Bench:
 
     # ---- what is there ----
 
-    def missing_key(self, key: CardKey) -> str:
-        """Return why a key cannot be used; "" when it can."""
-        if self.source is None:
+    def missing_key(self, key: CardKey, version: int | None = None) -> str:
+        """Return why a key cannot be used; "" when it can. `version`: one of `versions`."""
+        label = key_name(key, version)
+        source = self.source if version is None else self.versions.get(version)
+        if version is not None and source is None:
+            return f"needs keys in version {version:02X}: none were given"
+        if source is None:
             return "needs keys: no vault or PSAM was given"
         if self.identity is None:
             return "needs keys: the card does not tell its region"
         if self.genuine is False:
             return "the card does not prove the IRK of this vault or PSAM: its keys are not used"
-        if key.label in self.refused:
-            return f"{key.label} was refused in {self.refused[key.label]}: not tried again"
-        if key.label not in self._held:
-            self._held[key.label] = self.source.holds(key, self.identity)
-        return "" if self._held[key.label] else f"needs {key.label}: the vault or PSAM has none"
+        if label in self.refused:
+            return f"{label} was refused in {self.refused[label]}: not tried again"
+        if label not in self._held:
+            self._held[label] = source.holds(key, self.identity)
+        return "" if self._held[label] else f"needs {label}: the vault or PSAM has none"
 
     def missing_pin(self) -> str:
         """Return why the PIN cannot be used; "" when it can."""
@@ -131,11 +137,14 @@ class Bench:
             return f"the PIN was refused in {self.refused['PIN']}: not tried again"
         return ""
 
-    def computed(self, compute: Callable[[CryptoSource, CardIdentity], bytes]) -> bytes:
-        """Return what the source computes for this card. Errors: `NotRun` without one."""
-        if self.source is None or self.identity is None:
+    def computed(
+        self, compute: Callable[[CryptoSource, CardIdentity], bytes], version: int | None = None
+    ) -> bytes:
+        """Return what a source computes for this card. Errors: `NotRun` without one."""
+        source = self.source if version is None else self.versions.get(version)
+        if source is None or self.identity is None:
             raise NotRun("no vault or PSAM was given, or the card does not tell its region")
-        return compute(self.source, self.identity)
+        return compute(source, self.identity)
 
     def _note(
         self, title: str, command: Command, reply: Reply, expect: Expect, problem: str
@@ -143,6 +152,11 @@ class Bench:
         self.log.append(
             Exchange(title, _shown(command), _answered(command, reply), str(expect), problem)
         )
+
+
+def key_name(key: CardKey, version: int | None = None) -> str:
+    """Return how a key is called in reports."""
+    return key.label if version is None else f"{key.label} version {version:02X}"
 
 
 def _shown(command: Command) -> str:

@@ -35,8 +35,8 @@ def _sections(generation: str) -> dict[str, str]:
         "CHANGE_PIN": "the holder's PIN",
         "AUTHENTICATION": "challenges and authentication",
         "KEY_VER1": "keys in version 01",
-        "KEY_VER2": "key versions the card lacks",
-        "KEY_VER3": "keys without a version",
+        "KEY_VER2": "keys in version 02",
+        "KEY_VER3": "keys in version 03",
     }
     for directory in VERSIONS[generation]:
         place = place_of(directory)
@@ -56,7 +56,8 @@ def _all(generation: str) -> Iterator[Case]:
     yield from checklist_cases(generation)
     yield from pin_cases()
     yield from authentication_cases()
-    yield from key_version_cases(generation)
+    for version in (1, 2, 3):
+        yield from key_version_cases(generation, version)
     for directory in VERSIONS[generation]:
         yield from record_cases(directory)
         yield from safety_cases(generation, directory)

@@ -1,8 +1,8 @@
 """`AUTHENTICATION` and `KEY_VER1..3`: challenges, proofs, every key of every directory.
 
-KEY_VER1: every key answers to version 01, the 17th byte. KEY_VER2: a version the card lacks is
-not found and costs no try. KEY_VER3: without the byte the lowest slot counts. The reference
-gives the titles alone; this division of them is ours (ssse-lb002 0, 3.8, 4.1-4.3).
+KEY_VERn: every authentication key in version n, which is the 17th byte; KEY_VER1 has two more,
+a version the card lacks and no version at all. The reference gives the titles alone; what
+stands under them is ours (ssse-lb002 0, 3.8, 4.1-4.3).
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from sscard.testing.conformance.steps import Examine, Prove, Send, Unproved, aut
 
 __all__ = ["authentication_cases", "key_version_cases"]
 
-_VERSION, _NO_VERSION, _NO_KEY = 0x01, 0x7E, 0x0E
+_FIRST, _NO_VERSION, _NO_KEY = 0x01, 0x7E, 0x0E
 _UK = 0x04
 _NOT_FOUND, _NO_CHALLENGE = Expect.of(0x6A88), Expect.of(0x6984)
 _CHALLENGE = Command(0x00, 0x84, 0x00, 0x00, le=8)
@@ -144,40 +144,48 @@ def _same_challenge(bench: Bench) -> str:
     return "the same twice" if bench.kept["first"] == bench.kept["second"] else ""
 
 
-def key_version_cases(generation: str) -> Iterator[Case]:
-    """Yield three cases for every authentication key of every directory."""
+def key_version_cases(generation: str, version: int) -> Iterator[Case]:
+    """Yield the cases of one key version for every authentication key of every directory."""
     for directory in VERSIONS[generation]:
         place = place_of(directory)
         for kid in kids_of(directory):
-            yield from _versions(place, kid)
+            yield _in_version(place, kid, version)
+            if version == _FIRST:
+                yield from _other_forms(place, kid)
 
 
-def _versions(place: str, kid: int) -> Iterator[Case]:
-    label, here = Prove(kid, place).key.label, enter(place)
-    name = f"{place}/K{kid:02X}"
-    yield Case(
-        f"KEY_VER1/{name}",
-        f"{label} proves itself in version 01",
+def _in_version(place: str, kid: int, version: int) -> Case:
+    proof = Prove(kid, place, version=version)
+    return Case(
+        f"KEY_VER{version}/{place}/K{kid:02X}",
+        f"{proof.key.label} proves itself in version {version:02X}",
         "ssse-lb002 3.8, 4.2",
-        "Lc 11: the 17th byte is the key version; keys are delivered in version 01.",
-        (*here, Prove(kid, place, version=_VERSION)),
+        "Lc 11: the 17th byte is the key version. Keys are delivered in version 01; for further "
+        "versions on a card their keys must be given.",
+        (*enter(place), proof),
         place=place,
     )
+
+
+def _other_forms(place: str, kid: int) -> Iterator[Case]:
+    right, here = Prove(kid, place), enter(place)
+    label, name = right.key.label, f"KEY_VER1/{place}/K{kid:02X}"
+    lacking = Prove(kid, place, version=_NO_VERSION, expect=_NOT_FOUND)
     yield Case(
-        f"KEY_VER2/{name}",
+        f"{name}/lacking",
         f"{label} has no version 7E",
         "ssse-lb002 3.8, 4.2",
         "A version the card lacks is 6A88 and costs no try.",
-        (*here, Prove(kid, place), Prove(kid, place, version=_NO_VERSION, expect=_NOT_FOUND)),
+        (*here, right, lacking),
         Effect.TRIES,
         place,
-        (*here, Prove(kid, place)),
+        (*here, right),
     )
     yield Case(
-        f"KEY_VER3/{name}",
+        f"{name}/without",
         f"{label} proves itself without a version",
         "ssse-lb002 3.8, 4.1",
         "Lc 10: the lowest slot of the KID counts.",
-        (*here, Prove(kid, place)),
+        (*here, right),
         place=place,
     )
