@@ -10,12 +10,14 @@ import pytest
 from conformance_desk import PIN, SUITE, bench, ids, run
 from social_counter import terminal
 
+from sscard.cos import access as cos_access
+from sscard.cos.domain import Domain
 from sscard.errors import ScriptError
 from sscard.iso.sw import SW
 from sscard.keys.vault import MemoryVault, Party, Root
 from sscard.sample import new_card, sample_psam
 from sscard.states import card_in_state
-from sscard.terminal import PsamSource, VaultSource
+from sscard.terminal import Flavour, PsamSource, VaultSource
 from sscard.testing.conformance import (
     Outcome,
     Waiver,
@@ -125,6 +127,29 @@ def test_a_key_in_several_versions(version):
     without.versions = on.versions
     failed = ids(run("v2", "KEY_VER?/SSSE/K04*", on=without), Outcome.FAILED)
     assert failed == [f"KEY_VER{version}/SSSE/K04"]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ({"options.sm_mode": "pboc_iv"}, {"flavour": Flavour.PBOC}),
+        ({"options.pin_sm_key": "PUK"}, {"pin_key": "PUK@SSSE"}),
+        ({"options.record_le": "strict"}, {}),
+        ({"options.challenge_policy": "history:4"}, {}),
+    ],
+    ids=lambda table: "-".join(map(str, table.values())),
+)
+def test_switches_of_a_card_the_bench_is_told_of(options, settings):
+    """What the reference leaves open is no deviation."""
+    chosen = ("CHANGE_PIN/*", "AUTHENTICATION/*", "SSSE_RECORD/*")
+    card = new_card("v2", options)
+    on = bench(card)
+    if settings:
+        assert "CHANGE_PIN/reload" in ids(run("v2", *chosen, on=on), Outcome.FAILED)
+        on = bench(new_card("v2", options))
+    for name, value in settings.items():
+        setattr(on, name, value)
+    assert not ids(run("v2", *chosen, on=on), Outcome.FAILED)
 
 
 def test_what_was_changed_is_put_back(finished):
@@ -324,6 +349,33 @@ def test_planted_deviations_of_behaviour_are_found(name, finished):
         run("v2", expected.split("/")[0] + "/*", on=wrapped(finished.fork(), change)),
         Outcome.FAILED,
     )
+
+
+def prove_without_trying(domain, key, compare):
+    return compare()
+
+
+COS = {
+    "keeps a right when its proof fails": (
+        Domain, "revoke", lambda *_: None,
+        {"DF01_SAFETY/EF05/read/wrong-PIN", "DF01_SAFETY/EF05/update/wrong-K83"},
+    ),
+    "spends no tries": (
+        Domain, "prove", prove_without_trying, {"CHANGE_PIN/tries", "CHANGE_PIN/format"},
+    ),
+    "takes one right for any other": (
+        cos_access, "satisfied", lambda word, own, above: word == 0 or bool(own | above),
+        {"DF01_SAFETY/EF05/update/PIN", "DF01_SAFETY/EF05/read/K83", "SSSE_SAFETY/EF08/read/K04"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(COS))
+def test_planted_bugs_of_the_card_are_found(name, finished, monkeypatch):
+    where, what, bug, expected = COS[name]
+    monkeypatch.setattr(where, what, bug)
+    files = {case.split("_")[0] + "*" for case in expected}
+    assert expected <= set(ids(run("v2", *files, on=bench(finished.fork())), Outcome.FAILED))
 
 
 class Sticky(Wrapped):

@@ -103,8 +103,15 @@ def conformance(
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=False)
         source, versions = _sources(stack, psam, vault, passphrase, profile, link)
-        flavour = spoken_dialect(dialect).sm_mode
-        bench = Bench(port, source, _digits(pin), flavour, versions)
+        spoken = spoken_dialect(dialect)
+        bench = Bench(
+            port,
+            source,
+            _digits(pin),
+            flavour=spoken.sm_mode,
+            pin_key=f"{spoken.pin_sm_key}@SSSE",
+            versions=versions,
+        )
         chosen = generation or suite.generation_of(bench)
         cases = suite.cases(chosen)
         report = run_suite(

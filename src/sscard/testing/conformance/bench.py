@@ -49,6 +49,7 @@ class Bench:
 
     `source` None: no keys; `versions` are the sources of further versions of the keys, by the
     version byte; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
+    `flavour` and `pin_key` are how the card protects PIN commands: its `sm_mode` and `pin_sm_key`.
     `identity` is what the card's keys depend on, None when the card does not tell its region.
     `kept` are the answers that steps of the running case kept, by name.
     """
@@ -57,6 +58,7 @@ class Bench:
     source: CryptoSource | None = None
     pin: bytes | None = field(default=None, repr=False)
     flavour: Flavour = Flavour.SESSION
+    pin_key: str = "STK@SSSE"
     versions: Mapping[int, CryptoSource] = field(default_factory=dict)
     identity: CardIdentity | None = None
     atr: bytes = b""

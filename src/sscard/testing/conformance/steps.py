@@ -248,14 +248,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """Send a command with a MAC under a key; `plain_pin` enciphers the holder's PIN as its data.
+    """Send a PIN command with a MAC; `plain_pin` enciphers the holder's PIN as its data.
 
-    `spoil` alters the MAC. Source: ssse-lb002 4.6, 4.7.
+    The key is the bench's `pin_key`; `spoil` alters the MAC. Source: ssse-lb002 3.7, 4.6, 4.7.
     """
 
     title: str
     command: Command
-    key: str
     expect: Expect = DONE
     plain_pin: bool = False
     spoil: bool = False
@@ -264,11 +263,11 @@ class Protected:
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
         reason = bench.missing_pin() if self.plain_pin else ""
-        return reason or bench.missing_key(named_key(self.key))
+        return reason or bench.missing_key(named_key(bench.pin_key))
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
-        key = named_key(self.key)
+        key = named_key(bench.pin_key)
         challenge = bench.challenge() if self.challenge else bytes(8)
         data = b""
         try:

@@ -230,7 +230,7 @@ def _reload_cases() -> Iterator[Case]:
             Pin(),
             Pin(wrong=True, expect=_FIVE),
             puk,
-            Protected("RELOAD PIN", reload, "STK@SSSE", plain_pin=True),
+            Protected("RELOAD PIN", reload, plain_pin=True),
             _verify(b"", "all tries", Expect.of(0x63C6)),
             *enter("DF01"),
             Send(
@@ -249,7 +249,7 @@ def _reload_cases() -> Iterator[Case]:
             Pin(),
             Pin(wrong=True, expect=_FIVE),
             puk,
-            Protected("UNBLOCK PIN", unblock, "STK@SSSE"),
+            Protected("UNBLOCK PIN", unblock),
             _verify(b"", "all tries", Expect.of(0x63C6)),
         ),
     )
@@ -260,8 +260,8 @@ def _reload_cases() -> Iterator[Case]:
         "A right MAC alone is not enough: 6982, and the PIN flag is no substitute.",
         (
             Pin(),
-            Protected("RELOAD PIN", reload, "STK@SSSE", refused, plain_pin=True),
-            Protected("UNBLOCK PIN", unblock, "STK@SSSE", refused),
+            Protected("RELOAD PIN", reload, refused, plain_pin=True),
+            Protected("UNBLOCK PIN", unblock, refused),
         ),
     )
     yield _case(
@@ -273,7 +273,6 @@ def _reload_cases() -> Iterator[Case]:
             Protected(
                 "RELOAD PIN",
                 reload,
-                "STK@SSSE",
                 Expect.of(0x6984),
                 plain_pin=True,
                 challenge=False,
@@ -286,7 +285,7 @@ def _reload_cases() -> Iterator[Case]:
         "6988; the right one afterwards ends the count of wrong MACs.",
         (
             puk,
-            Protected("UNBLOCK PIN", unblock, "STK@SSSE", Expect.of(0x6988), spoil=True),
-            Protected("UNBLOCK PIN", unblock, "STK@SSSE"),
+            Protected("UNBLOCK PIN", unblock, Expect.of(0x6988), spoil=True),
+            Protected("UNBLOCK PIN", unblock),
         ),
     )
