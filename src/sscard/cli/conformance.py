@@ -16,9 +16,9 @@ from sscard.cli.counter import (
     spoken_dialect,
 )
 from sscard.cli.exits import ExitCode
-from sscard.cli.vaults import PassphraseOption, passphrase_of
 from sscard.cli.output import note, stdout, table
 from sscard.cli.settings import LinkOption, link_of
+from sscard.cli.vaults import PassphraseOption, passphrase_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
