@@ -51,6 +51,7 @@ class Bench:
     version byte; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
     `flavour` and `pin_key` are how the card protects PIN commands: its `sm_mode` and `pin_sm_key`.
     `identity` is what the card's keys depend on, None when the card does not tell its region.
+    `absent` are the directories the card has not.
     `kept` are the answers that steps of the running case kept, by name.
     """
 
@@ -116,6 +117,8 @@ class Bench:
     def missing_key(self, key: CardKey, version: int | None = None) -> str:
         """Return why a key cannot be used; "" when it can. `version`: one of `versions`."""
         label = key_name(key, version)
+        if key.place in self.absent:
+            return f"the card has no {key.place}"
         source = self.source if version is None else self.versions.get(version)
         if version is not None and source is None:
             return f"needs keys in version {version:02X}: none were given"

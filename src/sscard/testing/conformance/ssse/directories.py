@@ -1,6 +1,7 @@
 """`*_RECORD`: which directories and files there are (ssse-lb002 2.1, 3.3)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sscard.iso.apdu import Command
 from sscard.spec.ssse import SSSE_NAME, Directory
@@ -8,6 +9,7 @@ from sscard.testing.conformance.bench import Bench
 from sscard.testing.conformance.model import Case, Expect, Form
 from sscard.testing.conformance.ssse.commands import (
     BY_NUMBER,
+    OPTIONAL,
     enter,
     place_of,
     read_binary,
@@ -21,7 +23,17 @@ __all__ = ["directory_cases"]
 
 
 def directory_cases(directory: Directory) -> Iterator[Case]:
-    """Yield what every directory is asked."""
+    """Yield what every directory is asked.
+
+    Of a directory that every card must have, its selection is the one case that is run, and
+    fails, where it is missing.
+    """
+    selection, *others = _cases(directory)
+    yield selection if place_of(directory) in OPTIONAL else replace(selection, place="")
+    yield from others
+
+
+def _cases(directory: Directory) -> Iterator[Case]:
     place, ssse = place_of(directory), enter("SSSE")
     if place == "SSSE":
         yield record_case(

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 
 from sscard.iso.apdu import Command
 from sscard.iso.atr import Atr, AtrError
+from sscard.iso.sw import SW
 from sscard.keys import equal
 from sscard.keys.vault import CardIdentity
 from sscard.spec.checks import is_card_number
-from sscard.spec.ssse import RID
+from sscard.spec.ssse import RID, V2
 from sscard.terminal.crypto_source import named_key
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Case, Expect, Form, Step
 from sscard.testing.conformance.ssse.commands import (
     BY_NUMBER,
-    OPTIONAL,
     enter,
+    place_of,
     read_record,
 )
 from sscard.testing.conformance.steps import Examine, Reset, Send
@@ -44,6 +45,7 @@ def survey(bench: Bench) -> None:
     """
     bench.reset()
     bench.identity = None
+    bench.absent.clear()
     for step in enter("SSSE"):
         bench.transmit(step.command)
     code = bench.transmit(read_record(1, BY_NUMBER, _EF05_SFI)).data[2:]
@@ -57,10 +59,10 @@ def survey(bench: Bench) -> None:
         if not bench.missing_key(irk):
             made = bench.source.cryptogram(irk, bench.identity, _FACTOR, _DATA)
             bench.genuine = equal(made, bench.transmit(internal_authentication()).data)
-    for place in OPTIONAL:
-        for step in enter(place):
-            absent = bench.transmit(step.command).sw == 0x6A82
-        if absent:
+    for directory in V2:
+        place = place_of(directory)
+        words = [bench.transmit(step.command).sw for step in enter(place)]
+        if SW.FILE_NOT_FOUND in words:
             bench.absent.add(place)
     bench.log.clear()
 
