@@ -15,6 +15,7 @@ from sscard.cos.domain import Domain
 from sscard.errors import ScriptError
 from sscard.iso.sw import SW
 from sscard.keys.vault import MemoryVault, Party, Root
+from sscard.perso.roots import roots
 from sscard.sample import new_card, sample_psam
 from sscard.states import card_in_state
 from sscard.terminal import Flavour, PsamSource, VaultSource
@@ -202,6 +203,17 @@ def test_keys_of_another_vault_are_never_tried(finished):
     assert {apdu[5:] for apdu in sent} <= {bytes(16)}, "only cryptograms that need no key"
 
 
+def test_keys_without_an_irk_are_not_tried(finished):
+    """Who cannot tell whether a card is one of theirs does not spend its tries."""
+    on = wrapped(finished.fork())
+    others = [root for root in roots("v2", Party.SOCIAL) if root.name != "IRK@SSSE"]
+    on.source = VaultSource(MemoryVault(Party.SOCIAL, others, test=True))
+    report = run("v2", "CHECKLIST/*", "KEY_VER1/*", on=on)
+    reasons = {r.reason for r in report.results if r.case.section == "KEY_VER1"}
+    assert reasons == {"the vault or PSAM has no IRK to know the card by: its keys are not used"}
+    assert not [apdu for apdu, _ in on.port.sent if apdu[1] == 0x82]
+
+
 def test_a_key_refused_once_is_not_tried_again():
     card = new_card("v2", {"ssse.df.DF01.key.UK1.root": "ascii:ANOTHER-UK1-ROOT"})
     on = wrapped(card)
@@ -284,7 +296,7 @@ PLANTED = {
     ),
     "a counterfeit": (
         {"ssse.key.IRK.root": "ascii:TEST-OTHER-IRK-1"},
-        {"CHECKLIST/diversification-factors"},
+        {"CHECKLIST/diversification-factors", "CHECKLIST/code-mac"},
     ),
     "another version": (
         {"ssse.ef.EF05.values.03": "2.01"},

@@ -22,6 +22,8 @@ __all__ = ["Bench", "Deviation", "Exchange", "NotRun", "key_name"]
 
 _SECRET_DATA = frozenset((0x20, 0x24, 0x5E, 0xDC, 0xE2, 0xD6))
 """Instructions whose data are a PIN or the holder's: shown by their length alone."""
+_INTERNAL = 0x0E
+"""Kind of the IRK: it is computed with, and never sent anything of."""
 _SECRET_ANSWERS = frozenset((0xB0, 0xB2))
 
 
@@ -51,6 +53,7 @@ class Bench:
     version byte; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
     `flavour` and `pin_key` are how the card protects PIN commands: its `sm_mode` and `pin_sm_key`.
     `identity` is what the card's keys depend on, None when the card does not tell its region.
+    `distrust` says why no key is proved to this card, "" when they may be.
     `absent` are the directories the card has not.
     `kept` are the answers that steps of the running case kept, by name.
     """
@@ -63,7 +66,7 @@ class Bench:
     versions: Mapping[int, CryptoSource] = field(default_factory=dict)
     identity: CardIdentity | None = None
     atr: bytes = b""
-    genuine: bool | None = None
+    distrust: str = ""
     absent: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -126,8 +129,8 @@ class Bench:
             return "needs keys: no vault or PSAM was given"
         if self.identity is None:
             return "needs keys: the card does not tell its region"
-        if self.genuine is False:
-            return "the card does not prove the IRK of this vault or PSAM: its keys are not used"
+        if self.distrust and key.kind != _INTERNAL:
+            return self.distrust
         if label in self.refused:
             return f"{label} was refused in {self.refused[label]}: not tried again"
         if label not in self._held:
