@@ -1,17 +1,18 @@
 """The suite's expectations against what was typed by hand from ssse-lb002 2 and 4.
 
 Nothing here is computed from the specification modules, from a profile, or by a card: the
-tables below and in `ssse_tables` are all there is.
+tables below and in `sscard.testing.models.ssse_tables` are all there is.
 """
 
 import re
 
 import pytest
-from ssse_matrix import matrix
-from ssse_tables import V1_FILES, V2_FILES
 
 from sscard.testing.conformance import suites
 from sscard.testing.conformance.steps import Send
+from sscard.testing.models.ssse_tables import V1 as V1_FILES
+from sscard.testing.models.ssse_tables import V2 as V2_FILES
+from sscard.testing.models.ssse_tables import matrix
 
 SUITE = suites()["ssse"]
 V3_FILES = V2_FILES.replace("EF06 tlv F 04    08", "EF06 tlv 0A 04   08")

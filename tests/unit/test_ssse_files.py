@@ -1,7 +1,7 @@
 """ssse-lb002 2.3, 2.4, 4.1: every directory, file, record, access rule and key of the v2 card.
 
-The tables below are typed from the reference and share nothing with the profile or the
-specification modules; only the keys' values are taken from the profile.
+The tables here and in `sscard.testing.models.ssse_tables` are typed from the reference and share
+nothing with the profile or the specification modules; only the keys' values are taken from the profile.
 """
 
 import pytest
@@ -12,14 +12,12 @@ from ssse_matrix import (
     expected_listing,
     key_values,
     listing,
-    matrix,
     prove,
-    sufficient,
 )
-from ssse_tables import V2_FILES
 
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
+from sscard.testing.models.ssse_tables import V2, matrix
 
 # Type, KID and tries of every key, in the order of 4.1: what GET DATA D1 shows of each.
 MASTER_AND = {
@@ -35,7 +33,7 @@ MASTER_AND = {
 }
 FILLED = ("EF05", "EF06", "EF0D")
 """Files of the SSSE that hold the citizen of section 10; all others hold their fill."""
-MATRIX = matrix(V2_FILES)
+MATRIX = matrix(V2)
 DIRECTORIES, FILES = MATRIX.directories, MATRIX.files
 reachable = MATRIX.reachable
 
@@ -141,7 +139,7 @@ def test_ssse_4_1_keys_and_limits(desk, keys, place):
 @tlv_files
 def test_ssse_2_3_2_4_every_record_by_number(desk, keys, file):
     enter(desk, file.place)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     records = [record[:-4] for record in content(desk, file)]
     heads = [(record[:2], int(record[2:4], 16)) for record in records]
@@ -158,7 +156,7 @@ def test_ssse_2_3_2_4_every_record_by_number(desk, keys, file):
 def test_ssse_2_3_2_4_every_record_by_tag(desk, keys, file):
     """A tag that repeats finds its first record."""
     enter(desk, file.place)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     records = content(desk, file)
     tags = [tag for tag, _, _ in file.records]
@@ -172,7 +170,7 @@ def test_ssse_2_3_2_4_every_record_by_tag(desk, keys, file):
 @binary_files
 def test_ssse_2_3_2_4_sizes_of_transparent_files(desk, keys, file):
     enter(desk, file.place)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     assert all(set(part[:-4]) == {"0"} and part[-4:] == "9000" for part in content(desk, file))
     desk.ok(f"00A4020002{file.fid}")
@@ -232,7 +230,7 @@ def test_ssse_2_3_2_4_update_and_read_back(desk, keys, file):
         return
     enter(desk, file.place)
     prove(desk, keys, file.update, file)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     if file.kind == "bin":
         desk.ok(f"00A4020002{file.fid}", f"00D6{file.length - 3:04X}03C1C2C3")
@@ -251,7 +249,7 @@ def test_ssse_2_3_2_4_update_and_read_back(desk, keys, file):
     assert content(desk, file) == [record + "9000" for record in written]
     desk.reset()
     enter(desk, file.place)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     assert content(desk, file) == [record + "9000" for record in written]
 
@@ -290,7 +288,7 @@ def test_ssse_4_3_keys_of_another_application_open_nothing(desk, keys, place):
 def test_ssse_2_2_cyclic_files_start_empty(desk, keys, file):
     enter(desk, file.place)
     assert desk(file.reading) == "6A83"
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     assert [desk(f"00B2{n:02X}{file.sfi << 3 | 4:02X}00") for n in (0, 1, 2, 255)] == ["6A83"] * 4
 
@@ -301,7 +299,7 @@ def test_ssse_3_5_the_newest_record_is_01_and_the_oldest_falls_out(desk, keys, f
         return
     enter(desk, file.place)
     prove(desk, keys, file.update, file)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     for written in range(1, 2 * file.count + 2):
         mode = 3 if written % 2 else 4

@@ -1,7 +1,7 @@
 """ssse-lb002 2.3, 2.5, 4.1: every directory, file, record, access rule and key of the v1 card.
 
-The tables below are typed from the reference and share nothing with the profile or the
-specification modules; only the keys' values are taken from the profile.
+The tables here and in `sscard.testing.models.ssse_tables` are typed from the reference and share
+nothing with the profile or the specification modules; only the keys' values are taken from the profile.
 """
 
 import pytest
@@ -12,11 +12,8 @@ from ssse_matrix import (
     expected_listing,
     key_values,
     listing,
-    matrix,
     prove,
-    sufficient,
 )
-from ssse_tables import V1_FILES
 
 from sscard.keys.hierarchy import CARD_KEYS, Tier
 from sscard.keys.session import cryptogram
@@ -25,7 +22,8 @@ from sscard.perso.profile import Profile
 from sscard.perso.psam import PsamProfile
 from sscard.perso.sources import read
 from sscard.sample import new_card
-from sscard.spec.ssse import V1
+from sscard.spec.ssse import V1 as KEY_REFERENCE
+from sscard.testing.models.ssse_tables import V1, matrix
 
 # Type, KID and tries of every key but the master key, as GET DATA D1 shows them.
 KEYS = {
@@ -64,7 +62,7 @@ LK@DF03 28/40  RK1@DF03 67/2B  UK1@DF03 28/47  UK2@DF03 27/29  UK3@DF03 28/48
 LK@DF04 28/41  RK1@DF04 67/2D  UK1@DF04 28/49  UK2@DF04 27/2A
 """
 
-MATRIX = matrix(V1_FILES)
+MATRIX = matrix(V1)
 DIRECTORIES, FILES = MATRIX.directories, MATRIX.files
 
 all_files = pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.place}-{f.fid}")
@@ -128,7 +126,7 @@ def test_ssse_4_1_keys_and_limits(desk, keys, place):
 @all_files
 def test_ssse_2_5_contents(desk, keys, file):
     enter(desk, file.place)
-    for proof in sufficient(file):
+    for proof in file.sufficient:
         prove(desk, keys, proof, file)
     found = content(desk, file)
     if file.kind == "tlv":
@@ -276,8 +274,8 @@ def test_ssse_4_5_a_line_protection_key_of_eight_bytes():
 
 def test_ssse_2_5_the_profile_has_the_files_of_the_specification():
     directories = (Profile.load("v1").ssse, *Profile.load("v1").ssse.directories)
-    assert [d.fid for d in directories] == [d.fid for d in V1]
-    for made, specified in zip(directories, V1, strict=True):
+    assert [d.fid for d in directories] == [d.fid for d in KEY_REFERENCE]
+    for made, specified in zip(directories, KEY_REFERENCE, strict=True):
         assert made.df_name == specified.name
         assert [f.fid for f in made.files] == [f.fid for f in specified.files]
         for file, ef in zip(made.files, specified.files, strict=True):

@@ -1,0 +1,479 @@
+"""Card and model in lockstep over random commands, legal and illegal, as a Hypothesis machine.
+
+`SsseMachine` drives a finished card through whatever Hypothesis thinks of; each response is
+compared with the model's (`sscard.testing.models.ssse`). Whoever plays holds every key, so that
+sequences come past authentication, and makes the mistakes that are nearly right: another
+directory's key, a used challenge, one bit of a MAC. A failure is told as an APDU script that can
+be pasted into tests/spec.
+
+    class MyCard(SsseMachine):
+        profile, settings = "v2", {"challenge_policy": "history:4"}
+
+    TestMyCard = MyCard.TestCase
+
+This module, and it alone, imports `hypothesis`: install `sscard[test-kit]`.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, Final, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from sscard.card import Snapshot
+from sscard.iso.apdu import Command
+from sscard.keys import line, session
+from sscard.perso.model import Directory
+from sscard.perso.profile import Profile
+from sscard.sample import new_card
+from sscard.testing.models.ssse import MASTER, PIN, Answer, Contents, Policy, SsseModel
+from sscard.testing.models.ssse_tables import HOLDER, LOCK_KEYS, TRANSPORT_KEYS, V1, V2, matrix
+from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Reset, Script, render
+
+__all__ = ["SsseMachine", "Subject", "subject"]
+
+_IRK: Final = 0x100
+_OUTSIDE: Final = {
+    "00A40000023F00": "MF",
+    "00A404000E315041592E5359532E4444463031": "PSE",
+    "00A4040008A000000333010101": "PSE",
+}
+_PSE_NAMES: Final = {
+    bytes.fromhex(apdu[10:]): place for apdu, place in _OUTSIDE.items() if place == "PSE"
+}
+_TABLES: Final = {"v1": V1}
+_EXTERNAL, _LINE, _INTERNAL = 0x0D, 0x07, 0x0E
+
+
+class Subject(NamedTuple):
+    """A card to play with: as delivered, its keys by (place, KID), its algorithm, its profile."""
+
+    snapshot: Snapshot
+    keys: Mapping[tuple[str, int], bytes]
+    algorithm: int
+    profile: Profile
+
+
+@lru_cache(maxsize=16)
+def subject(profile: str, settings: tuple[tuple[str, str], ...] = ()) -> Subject:
+    """Personalise a card of a profile once; keys come from the profile, nothing else does."""
+    loaded = Profile.load(profile, dict(settings))
+    places = {"SSSE": loaded.ssse} | {f"{df.fid:04X}": df for df in loaded.ssse.directories}
+    keys = {entry: key for place, df in places.items() for entry, key in _keys(place, df)}
+    algorithm = loaded.ssse.key(_INTERNAL, 0).algorithm
+    return Subject(new_card(loaded).snapshot(), keys, algorithm, loaded)
+
+
+def _keys(place: str, directory: Directory) -> list[tuple[tuple[str, int], bytes]]:
+    found = [((place, MASTER), directory.master.value)] if directory.master else []
+    for key in directory.keys:
+        if key.type in (_EXTERNAL, _LINE):
+            found.append(((place, key.id), key.value))
+        elif key.type == _INTERNAL:
+            found.append(((place, _IRK), key.value))
+    return found
+
+
+_SPOILS = st.sampled_from(("", "", "", "key", "sibling", "stale", "bit"))
+_BYTES = st.binary(min_size=1, max_size=4)
+
+
+class SsseMachine(RuleBasedStateMachine):
+    """A card of `profile` with `settings`, and the model of what it must do.
+
+    Subclass it to try another card or to add rules; `send` is the one way to the card.
+    """
+
+    profile: ClassVar[str] = "v2"
+    settings: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subject = subject(self.profile, tuple(sorted(self.settings.items())))
+        self.model = self.modelled()
+        self.card = self.subject.snapshot.fork()
+        self.power = self.card.power_on()
+        self.log: list[Line] = [CardLine(self.profile, tuple(self.settings.items()))]
+        self.changed: dict[tuple[str, str], Contents] = {}
+        self.used = bytes(8)
+        self.steps = 0
+
+    def modelled(self) -> SsseModel:
+        """Return the model of this card: what each setting means is said here once more."""
+        settings = dict(self.settings)
+        table = matrix(_TABLES.get(self.profile, V2))
+        values = {("SSSE", fid): texts for fid, texts in HOLDER.items()}
+        if self.profile == "v1":
+            _first_generation(values)
+        if self.profile == "v3":
+            _third_generation(table, values)
+        update_sm = {}
+        for name in [name for name in settings if name.endswith(".sm_update")]:
+            *path, fid, _ = name.split(".")
+            update_sm[path[2] if len(path) > 2 else "SSSE", fid] = settings.pop(name)
+        for name in [name for name in settings if name.endswith(".read")]:
+            *path, fid, _ = name.split(".")
+            place = path[2] if len(path) > 2 else "SSSE"
+            file = next(f for f in table.files if (f.place, f.fid) == (place, fid))
+            file.read = settings.pop(name).replace("K", "")
+        marker = "03" if self.profile == "v3" else ""
+        marker = settings.pop("fci_alg_marker", marker)
+        return SsseModel(
+            table,
+            self.subject.keys,
+            algorithm=self.subject.algorithm,
+            policy=Policy(**settings, marker=marker, update_sm=update_sm),  # type: ignore[arg-type]
+            values=values,
+            names=_PSE_NAMES if self.profile == "sample" else {},
+        )
+
+    # --- to the card and back -----------------------------------------------------------------
+
+    def send(self, apdu: bytes | str, name: str = "") -> bytes:
+        """Send a command to the card, compare the response with the model's, and keep it."""
+        raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+        response = self.power.transmit(raw)
+        complaint = self.model.exchange(raw, response)
+        self._note(raw, response, name, self.model.expected)
+        assert not complaint, f"the card {complaint}\n\n{self.script}"
+        return response
+
+    def _note(self, raw: bytes, response: bytes, name: str, expected: Answer) -> None:
+        if raw[:2] == b"\x00\x84" and response[-2:] == b"\x90\x00":
+            self.log.append(RandomLine((response[:-2],)))
+        data = None if expected.data is None else expected.data.hex().upper()
+        expect = Expect(expected.sw, data) if expected.sw else None
+        self.log.append(Apdu(name, raw, expect))
+
+    @property
+    def script(self) -> str:
+        """What was sent, with what must be answered, as a script for tests/spec."""
+        return render(Script(tuple(self.log)))
+
+    def command(self, header: str, data: bytes = b"", le: int | None = None, name: str = "") -> str:
+        """Send CLA INS P1 P2 with data; return the status word."""
+        raw = Command(*bytes.fromhex(header), data, le).build()
+        return self.send(raw, name)[-2:].hex().upper()
+
+    # --- what is here ---------------------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """Where the card stands, as the model has it; the SSSE's name when it is elsewhere."""
+        here = self.model.session.place
+        return here if here in self.model.lasting else "SSSE"
+
+    def here(self, number: int) -> Contents:
+        """Some file of this directory."""
+        files = [held for (place, _), held in self.model.contents.items() if place == self.place]
+        return files[number % len(files)]
+
+    def key(self, place: str, kid: int, spoil: str) -> bytes:
+        """A key, or one that is nearly it: another of its directory, its sibling's of this KID."""
+        keys = self.subject.keys
+        near = [entry for entry in keys if entry != (place, kid)]
+        if spoil == "sibling":
+            near = [entry for entry in near if entry[1] == kid] or near
+        elif spoil == "key":
+            near = [entry for entry in near if entry[0] == place] or near
+        else:
+            near = []
+        entry = near[0] if near else (place, kid)
+        return keys.get(entry, bytes(range(16)))
+
+    def challenge(self, spoil: str = "", length: int = 8) -> bytes:
+        """Draw a challenge; `stale` uses one that is spent, or none."""
+        if spoil == "stale":
+            return self.used
+        answer = self.send(bytes((0, 0x84, 0, 0, length)), "GET CHALLENGE")[:-2]
+        self.used = (answer + bytes(8))[:8]
+        return self.used
+
+    # --- selecting --------------------------------------------------------------------------------
+
+    @rule()
+    @precondition(lambda self: self.steps > 5)
+    def reset(self) -> None:
+        """The power fails."""
+        self.power.reset()
+        self.model.reset()
+        self.log.append(Reset())
+
+    @rule(number=st.integers(0, 7), form=st.sampled_from(("name", "0000", "0000", "0100", "0200")))
+    def select(self, number: int, form: str) -> None:
+        """SELECT the SSSE or one of its DFxx, by name or FID."""
+        self.steps += 1
+        places = sorted(self.model.lasting, key=lambda place: place != "SSSE")
+        place = places[number % len(places)]
+        if form == "name":
+            name = next(n for n, at in self.model.names.items() if at == place)
+            self.command("00A40400", name, name="SELECT")
+        else:
+            fid = "DDF1" if place == "SSSE" else place
+            self.command(f"00A4{form}", bytes.fromhex(fid), name="SELECT")
+
+    @rule(form=st.sampled_from((*_OUTSIDE, "00A4030000", "00A40000", "00A4040005D156000005")))
+    def leave(self, form: str) -> None:
+        """SELECT the MF, the PSE, the parent, or what is not there."""
+        self.send(form, "SELECT")
+
+    @rule(low=st.sampled_from((5, 6, 7, 8, 9, 0x0A, 0x0D, 0x15, 0x16, 0x80, 0x81)), p1=st.sampled_from((0, 2)))
+    def select_file(self, low: int, p1: int) -> None:
+        """SELECT an EF."""
+        self.command(f"00A4{p1:02X}00", bytes((0xEF, low)), name="SELECT")
+
+    # --- proofs -------------------------------------------------------------------------------------
+
+    @rule(length=st.sampled_from((8, 8, 8, 0, 4, 16, 7)))
+    def draw(self, length: int) -> None:
+        """GET CHALLENGE, to be used by whatever comes."""
+        answer = self.send(bytes((0, 0x84, 0, 0, length)), "GET CHALLENGE")[:-2]
+        self.used = (answer + bytes(8))[:8]
+
+    @rule(number=st.integers(0, 15), wide=st.booleans(), spoil=_SPOILS, tail=st.sampled_from(("", "", "01", "02")))
+    def prove(self, number: int, wide: bool, spoil: str, tail: str) -> None:
+        """EXTERNAL AUTHENTICATE of a key that can be named here."""
+        place = "SSSE" if wide else self.place
+        kids = self.model.matrix.directories[place][1]
+        self.authenticate(place, kids[number % len(kids)], spoil, tail)
+
+    @rule(kid=st.sampled_from((0x00, 0x00, 0x01, 0x02, 0x82, 0x83, 0x8F)), spoil=_SPOILS)
+    def prove_something_else(self, kid: int, spoil: str) -> None:
+        """EXTERNAL AUTHENTICATE of a master key, a key of another type, or none at all."""
+        self.authenticate(self.place if kid >= 0x80 or not kid else "SSSE", kid, spoil)
+
+    def authenticate(self, place: str, kid: int, spoil: str = "", tail: str = "") -> str:
+        """EXTERNAL AUTHENTICATE; return the status word."""
+        key, challenge = self.key(place, kid, spoil), self.challenge(spoil)
+        if kid == MASTER:
+            data = session.direct_cryptogram(self.subject.algorithm, key, challenge)
+        else:
+            data = session.cryptogram(self.subject.algorithm, key, challenge, challenge)
+            data += challenge + bytes.fromhex(tail)
+        if spoil == "bit":
+            data = bytes((data[0] ^ 1, *data[1:]))
+        return self.command(f"008200{kid:02X}", data, name="EXTERNAL AUTHENTICATE")
+
+    @rule(spoil=st.sampled_from(("", "", "", "wrong", "longer", "empty", "P2", "Lc")))
+    def verify(self, spoil: str) -> None:
+        """VERIFY."""
+        pin = {"wrong": b"\x99\x99\x99", "longer": self.model.pin[:7] + b"\0", "Lc": bytes(9)}
+        data = b"" if spoil == "empty" else pin.get(spoil, self.model.pin)
+        self.command("00200001" if spoil == "P2" else "00200000", data, name="VERIFY")
+
+    @rule(data=st.binary(min_size=16, max_size=16), kid=st.sampled_from((0, 0, 1)))
+    def internal(self, data: bytes, kid: int) -> None:
+        """INTERNAL AUTHENTICATE."""
+        self.command(f"008800{kid:02X}", data, name="INTERNAL AUTHENTICATE")
+
+    # --- files ----------------------------------------------------------------------------------------
+
+    @rule(number=st.integers(0, 15), at=st.integers(0, 17), form=st.sampled_from("stnwbx"), le=st.sampled_from((0, 0, 1, 4)))
+    def read(self, number: int, at: int, form: str, le: int) -> None:
+        """READ RECORD or BINARY: by SFI and number, by tag, of the current EF, in wrong forms."""
+        held = self.here(number)
+        sfi, records = held.file.sfi, held.records
+        binary = (held.file.kind == "bin") != (form == "x")
+        if binary:
+            header = f"00B0{at * 61 >> 8:02X}{at * 61 & 255:02X}" if form == "n" else f"00B0{0x80 | sfi:02X}{at * 15:02X}"
+            self.command(header, le=le or 256, name="READ BINARY")
+            return
+        tag = records[at % len(records)][0] if records else 1
+        p1, p2 = {
+            "s": (at, sfi << 3 | 4), "t": (tag, sfi << 3), "n": (at, 4), "w": (at, sfi << 3 | 1),
+        }.get(form, (at, sfi << 3 | 4))  # fmt: skip
+        self.command(f"00B2{p1:02X}{p2:02X}", le=le or 256, name="READ RECORD")
+
+    @rule()
+    def tour(self) -> None:
+        """READ one piece of every file of this directory: what the rights open, and only that."""
+        for (place, _), held in self.model.contents.items():
+            if place == self.place:
+                self.send(held.file.reading, f"READ {held.file.fid}")
+
+    @rule(number=st.integers(0, 15), at=st.integers(0, 6), fill=_BYTES, form=st.sampled_from("nnntcae"), spoil=_SPOILS, secure=st.booleans())
+    def update(self, number: int, at: int, fill: bytes, form: str, spoil: str, secure: bool) -> None:
+        """UPDATE RECORD or BINARY, APPEND RECORD; plain or protected as the file wants, or not."""
+        held = self.here(number)
+        header, content = self.change_of(held, at, fill, form)
+        wanted = self.model.policy.update_sm.get((held.file.place, held.file.fid), "none")
+        if secure and wanted == "none":
+            secure = fill[0] % 4 == 0
+        if secure:
+            place = self.place if self.place in TRANSPORT_KEYS else "SSSE"
+            self.protected(f"04{header[2:]}", place, TRANSPORT_KEYS[place], content, spoil, encipher=wanted == "enc_mac")
+        else:
+            self.command(header, content, name="UPDATE")
+        self.changed[held.file.place, held.file.fid] = held
+
+    def change_of(self, held: Contents, at: int, fill: bytes, form: str) -> tuple[str, bytes]:
+        """Return header and data of an update of a file; forms `a`, `e` and `c` are mistaken."""
+        sfi = held.file.sfi
+        if held.file.kind == "bin":
+            offset = (len(held.body) if form == "e" else at * 40) & 0x7FFF
+            if form == "c" or offset > 255:
+                return f"00D6{offset >> 8:02X}{offset & 255:02X}", fill * 40
+            return f"00D6{0x80 | sfi:02X}{offset:02X}", fill * 40
+        if held.file.kind == "cyc":
+            content = (fill * held.file.length)[: held.file.length + (form == "e")]
+            if form == "a":
+                return f"00E200{sfi << 3:02X}", content
+            return f"00DC{int(form == 'c'):02X}{sfi << 3 | (4 if form == 't' else 3):02X}", content
+        index = at % len(held.records)
+        old = held.records[index]
+        content = old[:2] + (fill * len(old))[: len(old) - 2]
+        if form == "a":
+            return f"00E200{sfi << 3:02X}", content
+        if form == "e":
+            return f"00DC{index + 1:02X}{sfi << 3 | 4:02X}", content + b"\0"
+        if form == "c":
+            return f"00DC{index + 1:02X}{sfi << 3 | 4:02X}", bytes((old[0] ^ 1,)) + content[1:]
+        if form == "t":
+            return f"00DC{old[0]:02X}{sfi << 3:02X}", content
+        return f"00DC{index + 1:02X}{sfi << 3 | 4:02X}", content
+
+    @rule(number=st.integers(0, 60), at=st.integers(0, 6), fill=_BYTES)
+    def rightful_update(self, number: int, at: int, fill: bytes) -> None:
+        """Go to a file, prove its key, update it as it wants, read it back."""
+        files = [held for held in self.model.contents.values() if held.file.update is not None]
+        held = files[number % len(files)]
+        self.go_to(held)
+        kid = held.file.update or 0
+        self.authenticate(held.file.place if kid >= 0x80 else "SSSE", kid)
+        self.update(self._number_of(held), at, fill, "n", "", secure=True)
+        self.open(held)
+        self.send(held.file.reading, "READ")
+
+    def go_to(self, held: Contents) -> None:
+        """Select the SSSE, then the directory of a file."""
+        self.send("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "SELECT SSSE")
+        if held.file.place != "SSSE":
+            self.command("00A40000", bytes.fromhex(held.file.place), name="SELECT")
+
+    def open(self, held: Contents) -> None:
+        """Prove what reading a file needs."""
+        for proof in held.file.sufficient:
+            if proof == PIN:
+                self.verify("")
+            else:
+                kid = int(proof)
+                self.authenticate(held.file.place if kid >= 0x80 else "SSSE", kid)
+
+    def _number_of(self, held: Contents) -> int:
+        files = [one for (place, _), one in self.model.contents.items() if place == self.place]
+        return files.index(held) if held in files else 0
+
+    # --- secure messaging ----------------------------------------------------------------------------
+
+    def protected(
+        self, header: str, place: str, kid: int, data: bytes = b"", spoil: str = "", *, encipher: bool = False
+    ) -> str:
+        """Send a command with a MAC under a key, in the form `sm_mode` asks for."""
+        key, challenge = self.key(place, kid, spoil), self.challenge(spoil)
+        algorithm = self.subject.algorithm
+        direct = self.model.policy.sm_mode == "pboc_iv"
+        working = key if direct else session.session_key(algorithm, key, challenge)
+        if encipher and data:
+            data = line.wrap(algorithm, key, data) if direct else session.sm_encrypt(algorithm, working, data)
+        message = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
+        if direct:
+            mac = line.line_mac(algorithm, key, challenge, message)
+        else:
+            mac = session.sm_mac(algorithm, working, message)
+        if spoil == "bit":
+            mac = bytes((mac[0] ^ 0x80, *mac[1:]))
+        return self.send(message + mac, "protected")[-2:].hex().upper()
+
+    # --- PIN services ----------------------------------------------------------------------------------
+
+    @rule(new=st.sampled_from(("654321", "1234", "12345678", "01")), spoil=st.sampled_from(("", "", "old", "bare")))
+    def change_pin(self, new: str, spoil: str) -> None:
+        """CHANGE PIN."""
+        old = b"\x98" if spoil == "old" else self.model.pin
+        separator = b"" if spoil == "bare" else b"\xff"
+        self.command("805E0100", old + separator + bytes.fromhex(new), name="CHANGE PIN")
+
+    @rule(p2=st.sampled_from((0, 1)), new=st.sampled_from(("123456", "99", "01")), spoil=_SPOILS, puk=st.booleans())
+    def reload(self, p2: int, new: str, spoil: str, puk: bool) -> None:
+        """UNBLOCK PIN and RELOAD PIN, often with the PUK proved just before."""
+        if puk:
+            self.authenticate("SSSE", 6)
+        kid = 6 if self.model.policy.pin_sm_key == "PUK" else 2
+        data = bytes.fromhex(new) if p2 else b""
+        self.protected(f"842400{p2:02X}", "SSSE", kid, data, spoil, encipher=True)
+
+    # --- blocking ---------------------------------------------------------------------------------------
+
+    @rule(ins=st.sampled_from((0x1E, 0x18, 0x18)), dice=st.integers(0, 15), spoil=_SPOILS, proved=st.booleans())
+    @precondition(lambda self: self.steps > 2)
+    def block(self, ins: int, dice: int, spoil: str, proved: bool) -> None:
+        """APPLICATION BLOCK and UNBLOCK; one in many blocks for good."""
+        place = self.place
+        lock = LOCK_KEYS.get(place, MASTER)
+        if proved:
+            self.authenticate(place, lock)
+        p2 = int(ins == 0x1E and dice == 0)
+        self.protected(f"84{ins:02X}00{p2:02X}", *self._blocking_key(place, lock), b"", spoil)
+
+    @rule(dice=st.integers(0, 7), spoil=_SPOILS)
+    @precondition(lambda self: self.steps > 12)
+    def block_card(self, dice: int, spoil: str) -> None:
+        """CARD BLOCK, mostly without BK."""
+        if not dice:
+            self.authenticate("SSSE", 5)
+        self.protected("84160000", *self._blocking_key("SSSE", 5), b"", spoil or ("bit" if dice else ""))
+
+    def _blocking_key(self, place: str, lock: int) -> tuple[str, int]:
+        if self.model.policy.block_mode == "mac_with_LK":
+            return place, lock
+        holder = place if place in TRANSPORT_KEYS else "SSSE"
+        return holder, TRANSPORT_KEYS[holder]
+
+    # --- what is no command ------------------------------------------------------------------------------
+
+    @rule(
+        apdu=st.sampled_from(
+            (
+                "00B2010C", "10B2010C00", "01B2010C00", "08B2010C00", "80B2010C00", "04B2010C00",
+                "84B2010C00", "00AE000000", "0020000003", "00", "00B2010C0500", "80CA00C000",
+                "805C000104", "805000010B0100000001999901000001", "805001010B0100000001999901000001",
+                "805401000F00000007202401200930000000000000", "80CA00D100", "00B0A00001", "00D6050000",
+                "04D6850005A500000000", "04DC012C0400000000", "8424000108FFFFFFFF00000000",
+            )  # fmt: skip
+        )
+    )
+    def odd(self, apdu: str) -> None:
+        """Forms that no row takes, and commands whose answers the model leaves open."""
+        self.send(apdu)
+
+    def teardown(self) -> None:
+        """Read back what was written, after a reset, with the rights it takes."""
+        if not self.changed or self.model.card_blocked:
+            return
+        self.reset()
+        for held in list(self.changed.values())[:4]:
+            self.go_to(held)
+            self.open(held)
+            for number in range(1, len(held.records) + 1):
+                self.command(f"00B2{number:02X}{held.file.sfi << 3 | 4:02X}", le=256, name="READ RECORD")
+            if held.body:
+                self.command(f"00B0{0x80 | held.file.sfi:02X}00", le=256, name="READ BINARY")
+
+
+def _first_generation(values: dict[tuple[str, str], Any]) -> None:
+    """What a v1 card says of the citizen: without bank function, no name extension (2.3)."""
+    del values["SSSE", "EF0D"]
+    holder = values["SSSE", "EF06"]
+    values["SSSE", "EF06"] = holder[:2] + holder[3:]
+    card = values["SSSE", "EF05"]
+    values["SSSE", "EF05"] = (card[0], "31", "312E3030", *card[3:])
+
+
+def _third_generation(table: Any, values: dict[tuple[str, str], Any]) -> None:
+    """What a v3 card has otherwise: holder data under RK_SSSE, its MAC, its version (2.3, 10.3)."""
+    card = values["SSSE", "EF05"]
+    values["SSSE", "EF05"] = (card[0][:-8] + "7CB444C2", card[1], "332E3030", *card[3:])
+    for file in table.files:
+        if (file.place, file.fid) == ("SSSE", "EF06"):
+            file.read = "0A"
