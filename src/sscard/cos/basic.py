@@ -65,8 +65,9 @@ def read_binary(domain: Domain, command: Command) -> bytes | Reply:
 def update_binary(domain: Domain, command: Command) -> bytes:
     """Write the data at an offset of a transparent EF; 6B00 if they do not fit."""
     node, offset = _binary(domain, command)
-    data, _ = plain_data(domain, command, node.header.sm_write)
+    plain, _ = plain_data(domain, command, node.header.sm_write)
     _require_write(domain, node, _UPDATE)
+    data = plain()
     if offset + len(data) > node.header.capacity:
         raise Refusal(SW.WRONG_OFFSET, "the data reach beyond the file", "cos 2.2")
     domain.store.write(node.body + offset, data)
@@ -122,8 +123,9 @@ def update_record(domain: Domain, command: Command) -> bytes:
     if command.p2 & 7 == _PREVIOUS:
         raise Refusal(SW.WRONG_P1P2, "only a cyclic file has a previous record", "cos 2.2")
     slot = _slot(domain, node, command)
-    data, _ = plain_data(domain, command, node.header.sm_write)
+    plain, _ = plain_data(domain, command, node.header.sm_write)
     _require_write(domain, node, _UPDATE)
+    data = plain()
     if len(data) != slot.length:
         raise Refusal(SW.WRONG_LENGTH, f"the record has {slot.length} bytes", "ssse-lb002 3.5")
     if node.kind == Kind.LINEAR_TLV and data[:2] != domain.store.read(slot.address, 2):
@@ -142,7 +144,7 @@ def append_record(domain: Domain, command: Command) -> bytes:
 
 
 def _append(domain: Domain, command: Command, node: FileNode, right: int) -> bytes:
-    data, _ = plain_data(domain, command, node.header.sm_write)
+    plain, _ = plain_data(domain, command, node.header.sm_write)
     _require_write(domain, node, right)
     if (
         domain.applet.append_by_update
@@ -150,7 +152,7 @@ def _append(domain: Domain, command: Command, node: FileNode, right: int) -> byt
         and domain.state != DomainState.OWNED
     ):
         raise Refusal(SW.NO_SPACE, "the file takes no new records any more", "ssse-lb002 3.5")
-    records.add(domain.store, node, data)
+    records.add(domain.store, node, plain())
     return b""
 
 

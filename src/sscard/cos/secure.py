@@ -62,31 +62,37 @@ class Protection:
             raise Refusal(SW.WRONG_DATA, f"enciphered data: {error}", _REF) from None
 
 
-def plain_data(domain: Domain, command: Command, sm: int) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """Return the command's data without its protection, and what protects the answer.
+def plain_data(
+    domain: Domain, command: Command, sm: int
+) -> tuple[Callable[[], bytes], Callable[[bytes], bytes]]:
+    """Check a command's protection; return what gives its plain data, and what protects the answer.
+
+    What the data say is looked at after the rights (cos 5.3), so that whoever has none learns
+    nothing of them: the first raises 6A80 for a block that was not enciphered as it should be.
 
     Shapes: `sm` is the sm byte of the object for this operation (cos 2.3). Refuses: 6987 (in
     the SSSE 6982) when protection is required and missing, 6882 when the object has none to
-    offer, then 6A88, 6984, 6983, 6988, 9303, 6A80.
+    offer, then 6A88, 6984, 6983, 6988, 9303.
     """
     if not command.cla & _SECURE_CLA:
         if sm & (_COMMAND_MAC | _ENCIPHER):
             raise Refusal(domain.applet.sm_missing, "the object needs secure messaging", "cos 2.3")
-        return command.data, _unprotected
+        return lambda: command.data, _unprotected
     if not sm & (_COMMAND_MAC | _ENCIPHER | _RESPONSE_MAC):
         raise Refusal(SW.SM_NOT_SUPPORTED, "the object has no secure messaging", "cos 2.3")
     key = transport_key_of(domain, sm & 0x0F)
     protection = protected_command(domain, command, key, session=domain.session_messaging())
     data = command.data[:-4]
-    if sm & _ENCIPHER and data:
-        data = protection.decipher(data)
+
+    def plain() -> bytes:
+        return protection.decipher(data) if sm & _ENCIPHER and data else data
 
     def protect(answer: bytes) -> bytes:
         if sm & _ENCIPHER:
             answer = protection.encipher(answer)
         return answer + protection.mac(answer) if sm & _RESPONSE_MAC else answer
 
-    return data, protect
+    return plain, protect
 
 
 def transport_key_of(domain: Domain, nibble: int) -> KeyRecord:

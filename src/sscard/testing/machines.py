@@ -19,21 +19,23 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from sscard.card import Snapshot
+from sscard.errors import ProfileError
 from sscard.iso.apdu import Command
 from sscard.keys import line, session
 from sscard.perso.model import Directory
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
-from sscard.testing.models.ssse import MASTER, PIN, Answer, Contents, Policy, SsseModel
+from sscard.testing.models.ssse import DES, MASTER, PIN, Answer, Contents, Policy, SsseModel
 from sscard.testing.models.ssse_tables import HOLDER, LOCK_KEYS, TRANSPORT_KEYS, V1, V2, matrix
 from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Reset, Script, render
 
 __all__ = ["SsseMachine", "Subject", "subject"]
 
 _IRK: Final = 0x100
+_SELECT_SSSE: Final = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 _OUTSIDE: Final = {
     "00A40000023F00": "MF",
     "00A404000E315041592E5359532E4444463031": "PSE",
@@ -47,22 +49,25 @@ _EXTERNAL, _LINE, _INTERNAL = 0x0D, 0x07, 0x0E
 
 
 class Subject(NamedTuple):
-    """A card to play with: as delivered, its keys by (place, KID), its algorithm, its profile."""
+    """A card to play with: as delivered, its keys by (place, KID), and their algorithm."""
 
     snapshot: Snapshot
     keys: Mapping[tuple[str, int], bytes]
     algorithm: int
-    profile: Profile
 
 
 @lru_cache(maxsize=16)
 def subject(profile: str, settings: tuple[tuple[str, str], ...] = ()) -> Subject:
     """Personalise a card of a profile once; keys come from the profile, nothing else does."""
     loaded = Profile.load(profile, dict(settings))
-    places = {"SSSE": loaded.ssse} | {f"{df.fid:04X}": df for df in loaded.ssse.directories}
+    ssse = loaded.ssse
+    if ssse is None:
+        raise ProfileError(f"profile {profile} makes a card without SSSE: take another")
+    places = {"SSSE": ssse} | {f"{df.fid:04X}": df for df in ssse.directories}
     keys = {entry: key for place, df in places.items() for entry, key in _keys(place, df)}
-    algorithm = loaded.ssse.key(_INTERNAL, 0).algorithm
-    return Subject(new_card(loaded).snapshot(), keys, algorithm, loaded)
+    irk = ssse.key(_INTERNAL, 0)
+    algorithm = DES if irk is None else irk.algorithm
+    return Subject(new_card(loaded).snapshot(), keys, algorithm)
 
 
 def _keys(place: str, directory: Directory) -> list[tuple[tuple[str, int], bytes]]:
@@ -76,7 +81,18 @@ def _keys(place: str, directory: Directory) -> list[tuple[tuple[str, int], bytes
 
 
 _SPOILS = st.sampled_from(("", "", "", "key", "sibling", "stale", "bit"))
+_MACS = st.sampled_from(("", "", "", "", "bit", "padding", "stale"))
 _BYTES = st.binary(min_size=1, max_size=4)
+_AWAY_MOST = 3
+"""Commands to the MF or the PSE before the sequence goes back to the SSSE."""
+
+
+def _at_home(machine: "SsseMachine") -> bool:
+    """Whether commands are worth sending here: in the SSSE, or a few elsewhere."""
+    return machine.model.session.place in machine.model.lasting or machine.away < _AWAY_MOST
+
+
+at_home = precondition(_at_home)
 
 
 class SsseMachine(RuleBasedStateMachine):
@@ -98,6 +114,12 @@ class SsseMachine(RuleBasedStateMachine):
         self.changed: dict[tuple[str, str], Contents] = {}
         self.used = bytes(8)
         self.steps = 0
+        self.away = 0
+
+    @initialize()
+    def begin(self) -> None:
+        """Most sequences begin in the SSSE."""
+        self.send(_SELECT_SSSE, "SELECT SSSE")
 
     def modelled(self) -> SsseModel:
         """Return the model of this card: what each setting means is said here once more."""
@@ -123,16 +145,18 @@ class SsseMachine(RuleBasedStateMachine):
             table,
             self.subject.keys,
             algorithm=self.subject.algorithm,
-            policy=Policy(**settings, marker=marker, update_sm=update_sm),  # type: ignore[arg-type]
+            policy=Policy(**settings, marker=marker, update_sm=update_sm),
             values=values,
             names=_PSE_NAMES if self.profile == "sample" else {},
         )
 
-    # --- to the card and back -----------------------------------------------------------------
+    # --- to the card and back ---------------------------
 
     def send(self, apdu: bytes | str, name: str = "") -> bytes:
         """Send a command to the card, compare the response with the model's, and keep it."""
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+        inside = self.model.session.place in self.model.lasting
+        self.away = 0 if inside else self.away + 1
         response = self.power.transmit(raw)
         complaint = self.model.exchange(raw, response)
         self._note(raw, response, name, self.model.expected)
@@ -153,10 +177,11 @@ class SsseMachine(RuleBasedStateMachine):
 
     def command(self, header: str, data: bytes = b"", le: int | None = None, name: str = "") -> str:
         """Send CLA INS P1 P2 with data; return the status word."""
-        raw = Command(*bytes.fromhex(header), data, le).build()
+        cla, ins, p1, p2 = bytes.fromhex(header)
+        raw = Command(cla, ins, p1, p2, data, le).build()
         return self.send(raw, name)[-2:].hex().upper()
 
-    # --- what is here ---------------------------------------------------------------------------
+    # --- what is here ---------------------------
 
     @property
     def place(self) -> str:
@@ -190,7 +215,7 @@ class SsseMachine(RuleBasedStateMachine):
         self.used = (answer + bytes(8))[:8]
         return self.used
 
-    # --- selecting --------------------------------------------------------------------------------
+    # --- selecting ---------------------------
 
     @rule()
     @precondition(lambda self: self.steps > 5)
@@ -214,24 +239,36 @@ class SsseMachine(RuleBasedStateMachine):
             self.command(f"00A4{form}", bytes.fromhex(fid), name="SELECT")
 
     @rule(form=st.sampled_from((*_OUTSIDE, "00A4030000", "00A40000", "00A4040005D156000005")))
+    @at_home
     def leave(self, form: str) -> None:
         """SELECT the MF, the PSE, the parent, or what is not there."""
         self.send(form, "SELECT")
 
-    @rule(low=st.sampled_from((5, 6, 7, 8, 9, 0x0A, 0x0D, 0x15, 0x16, 0x80, 0x81)), p1=st.sampled_from((0, 2)))
+    @rule(
+        low=st.sampled_from((5, 6, 7, 8, 9, 0x0A, 0x0D, 0x15, 0x16, 0x80, 0x81)),
+        p1=st.sampled_from((0, 2)),
+    )
+    @at_home
     def select_file(self, low: int, p1: int) -> None:
         """SELECT an EF."""
         self.command(f"00A4{p1:02X}00", bytes((0xEF, low)), name="SELECT")
 
-    # --- proofs -------------------------------------------------------------------------------------
+    # --- proofs ---------------------------
 
     @rule(length=st.sampled_from((8, 8, 8, 0, 4, 16, 7)))
+    @at_home
     def draw(self, length: int) -> None:
         """GET CHALLENGE, to be used by whatever comes."""
         answer = self.send(bytes((0, 0x84, 0, 0, length)), "GET CHALLENGE")[:-2]
         self.used = (answer + bytes(8))[:8]
 
-    @rule(number=st.integers(0, 15), wide=st.booleans(), spoil=_SPOILS, tail=st.sampled_from(("", "", "01", "02")))
+    @rule(
+        number=st.integers(0, 15),
+        wide=st.booleans(),
+        spoil=_SPOILS,
+        tail=st.sampled_from(("", "", "01", "02")),
+    )
+    @at_home
     def prove(self, number: int, wide: bool, spoil: str, tail: str) -> None:
         """EXTERNAL AUTHENTICATE of a key that can be named here."""
         place = "SSSE" if wide else self.place
@@ -239,6 +276,7 @@ class SsseMachine(RuleBasedStateMachine):
         self.authenticate(place, kids[number % len(kids)], spoil, tail)
 
     @rule(kid=st.sampled_from((0x00, 0x00, 0x01, 0x02, 0x82, 0x83, 0x8F)), spoil=_SPOILS)
+    @at_home
     def prove_something_else(self, kid: int, spoil: str) -> None:
         """EXTERNAL AUTHENTICATE of a master key, a key of another type, or none at all."""
         self.authenticate(self.place if kid >= 0x80 or not kid else "SSSE", kid, spoil)
@@ -256,6 +294,7 @@ class SsseMachine(RuleBasedStateMachine):
         return self.command(f"008200{kid:02X}", data, name="EXTERNAL AUTHENTICATE")
 
     @rule(spoil=st.sampled_from(("", "", "", "wrong", "longer", "empty", "P2", "Lc")))
+    @at_home
     def verify(self, spoil: str) -> None:
         """VERIFY."""
         pin = {"wrong": b"\x99\x99\x99", "longer": self.model.pin[:7] + b"\0", "Lc": bytes(9)}
@@ -263,20 +302,31 @@ class SsseMachine(RuleBasedStateMachine):
         self.command("00200001" if spoil == "P2" else "00200000", data, name="VERIFY")
 
     @rule(data=st.binary(min_size=16, max_size=16), kid=st.sampled_from((0, 0, 1)))
+    @at_home
     def internal(self, data: bytes, kid: int) -> None:
         """INTERNAL AUTHENTICATE."""
         self.command(f"008800{kid:02X}", data, name="INTERNAL AUTHENTICATE")
 
-    # --- files ----------------------------------------------------------------------------------------
+    # --- files ---------------------------
 
-    @rule(number=st.integers(0, 15), at=st.integers(0, 17), form=st.sampled_from("stnwbx"), le=st.sampled_from((0, 0, 1, 4)))
+    @rule(
+        number=st.integers(0, 15),
+        at=st.integers(0, 17),
+        form=st.sampled_from("stnwbx"),
+        le=st.sampled_from((0, 0, 1, 4)),
+    )
+    @at_home
     def read(self, number: int, at: int, form: str, le: int) -> None:
         """READ RECORD or BINARY: by SFI and number, by tag, of the current EF, in wrong forms."""
         held = self.here(number)
         sfi, records = held.file.sfi, held.records
         binary = (held.file.kind == "bin") != (form == "x")
         if binary:
-            header = f"00B0{at * 61 >> 8:02X}{at * 61 & 255:02X}" if form == "n" else f"00B0{0x80 | sfi:02X}{at * 15:02X}"
+            header = (
+                f"00B0{at * 61 >> 8:02X}{at * 61 & 255:02X}"
+                if form == "n"
+                else f"00B0{0x80 | sfi:02X}{at * 15:02X}"
+            )
             self.command(header, le=le or 256, name="READ BINARY")
             return
         tag = records[at % len(records)][0] if records else 1
@@ -286,14 +336,25 @@ class SsseMachine(RuleBasedStateMachine):
         self.command(f"00B2{p1:02X}{p2:02X}", le=le or 256, name="READ RECORD")
 
     @rule()
+    @at_home
     def tour(self) -> None:
         """READ one piece of every file of this directory: what the rights open, and only that."""
         for (place, _), held in self.model.contents.items():
             if place == self.place:
                 self.send(held.file.reading, f"READ {held.file.fid}")
 
-    @rule(number=st.integers(0, 15), at=st.integers(0, 6), fill=_BYTES, form=st.sampled_from("nnntcae"), spoil=_SPOILS, secure=st.booleans())
-    def update(self, number: int, at: int, fill: bytes, form: str, spoil: str, secure: bool) -> None:
+    @rule(
+        number=st.integers(0, 15),
+        at=st.integers(0, 6),
+        fill=_BYTES,
+        form=st.sampled_from("nnntcae"),
+        spoil=_MACS,
+        secure=st.booleans(),
+    )
+    @at_home
+    def update(
+        self, number: int, at: int, fill: bytes, form: str, spoil: str, secure: bool
+    ) -> None:
         """UPDATE RECORD or BINARY, APPEND RECORD; plain or protected as the file wants, or not."""
         held = self.here(number)
         header, content = self.change_of(held, at, fill, form)
@@ -302,7 +363,14 @@ class SsseMachine(RuleBasedStateMachine):
             secure = fill[0] % 4 == 0
         if secure:
             place = self.place if self.place in TRANSPORT_KEYS else "SSSE"
-            self.protected(f"04{header[2:]}", place, TRANSPORT_KEYS[place], content, spoil, encipher=wanted == "enc_mac")
+            self.protected(
+                f"04{header[2:]}",
+                place,
+                TRANSPORT_KEYS[place],
+                content,
+                spoil,
+                encipher=wanted == "enc_mac",
+            )
         else:
             self.command(header, content, name="UPDATE")
         self.changed[held.file.place, held.file.fid] = held
@@ -333,21 +401,66 @@ class SsseMachine(RuleBasedStateMachine):
             return f"00DC{old[0]:02X}{sfi << 3:02X}", content
         return f"00DC{index + 1:02X}{sfi << 3 | 4:02X}", content
 
-    @rule(number=st.integers(0, 60), at=st.integers(0, 6), fill=_BYTES)
-    def rightful_update(self, number: int, at: int, fill: bytes) -> None:
+    @rule(
+        number=st.integers(0, 60),
+        at=st.integers(0, 6),
+        fill=_BYTES,
+        form=st.sampled_from("nnntcae"),
+        spoil=_MACS,
+    )
+    def rightful_update(self, number: int, at: int, fill: bytes, form: str, spoil: str) -> None:
         """Go to a file, prove its key, update it as it wants, read it back."""
+        files = [held for held in self.model.contents.values() if held.file.update is not None]
+        protected = [
+            held
+            for held in files
+            if (held.file.place, held.file.fid) in self.model.policy.update_sm
+        ]
+        held = (files + protected * 6)[number % len(files + protected * 6)]
+        self.go_to(held)
+        kid = held.file.update or 0
+        self.authenticate(held.file.place if kid >= 0x80 else "SSSE", kid)
+        if self.model.session.place == held.file.place:
+            self.update(self._number_of(held), at, fill, form, spoil, secure=True)
+        self.open(held)
+        self.send(held.file.reading, "READ")
+
+    @rule(
+        number=st.integers(0, 60),
+        way=st.sampled_from(("again", "other", "parent", "reset", "failed", "stay")),
+    )
+    def right_and_gone(self, number: int, way: str) -> None:
+        """Prove a key, move as `way` says, and try what it opened."""
         files = [held for held in self.model.contents.values() if held.file.update is not None]
         held = files[number % len(files)]
         self.go_to(held)
         kid = held.file.update or 0
-        self.authenticate(held.file.place if kid >= 0x80 else "SSSE", kid)
-        self.update(self._number_of(held), at, fill, "n", "", secure=True)
+        place = held.file.place if kid >= 0x80 else "SSSE"
+        self.authenticate(place, kid)
         self.open(held)
+        if way == "reset":
+            self.reset()
+            self.go_to(held)
+        elif way == "failed":
+            self.authenticate(place, kid, "bit")
+            self.verify("wrong")
+        elif way != "stay":
+            here = held.file.place
+            other = {"again": here, "parent": "DDF1"}.get(way, "DF02" if here == "DF01" else "DF01")
+            self.command(
+                "00A40000", bytes.fromhex("DDF1" if other == "SSSE" else other), name="SELECT"
+            )
+            if way == "other":
+                self.tour()
+                self.send(held.file.writing, "UPDATE")
+            if here != "SSSE":
+                self.command("00A40000", bytes.fromhex(here), name="SELECT")
         self.send(held.file.reading, "READ")
+        self.send(held.file.writing, "UPDATE")
 
     def go_to(self, held: Contents) -> None:
         """Select the SSSE, then the directory of a file."""
-        self.send("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "SELECT SSSE")
+        self.send(_SELECT_SSSE, "SELECT SSSE")
         if held.file.place != "SSSE":
             self.command("00A40000", bytes.fromhex(held.file.place), name="SELECT")
 
@@ -364,10 +477,17 @@ class SsseMachine(RuleBasedStateMachine):
         files = [one for (place, _), one in self.model.contents.items() if place == self.place]
         return files.index(held) if held in files else 0
 
-    # --- secure messaging ----------------------------------------------------------------------------
+    # --- secure messaging ---------------------------
 
     def protected(
-        self, header: str, place: str, kid: int, data: bytes = b"", spoil: str = "", *, encipher: bool = False
+        self,
+        header: str,
+        place: str,
+        kid: int,
+        data: bytes = b"",
+        spoil: str = "",
+        *,
+        encipher: bool = False,
     ) -> str:
         """Send a command with a MAC under a key, in the form `sm_mode` asks for."""
         key, challenge = self.key(place, kid, spoil), self.challenge(spoil)
@@ -375,7 +495,13 @@ class SsseMachine(RuleBasedStateMachine):
         direct = self.model.policy.sm_mode == "pboc_iv"
         working = key if direct else session.session_key(algorithm, key, challenge)
         if encipher and data:
-            data = line.wrap(algorithm, key, data) if direct else session.sm_encrypt(algorithm, working, data)
+            data = (
+                line.wrap(algorithm, key, data)
+                if direct
+                else session.sm_encrypt(algorithm, working, data)
+            )
+        if spoil == "padding" and encipher:
+            data = data[::-1]
         message = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         if direct:
             mac = line.line_mac(algorithm, key, challenge, message)
@@ -385,16 +511,35 @@ class SsseMachine(RuleBasedStateMachine):
             mac = bytes((mac[0] ^ 0x80, *mac[1:]))
         return self.send(message + mac, "protected")[-2:].hex().upper()
 
-    # --- PIN services ----------------------------------------------------------------------------------
+    @rule(times=st.integers(1, 3))
+    @at_home
+    def wrong_macs(self, times: int) -> None:
+        """So many wrong MACs in a row; three block (cos 6.1)."""
+        for _ in range(times):
+            self.protected("84240000", "SSSE", 2, b"", "bit")
+        self.tour()
 
-    @rule(new=st.sampled_from(("654321", "1234", "12345678", "01")), spoil=st.sampled_from(("", "", "old", "bare")))
+    # --- PIN services ---------------------------
+
+    @rule(
+        new=st.sampled_from(("654321", "1234", "12345678", "01")),
+        spoil=st.sampled_from(("", "", "old", "bare")),
+    )
+    @at_home
     def change_pin(self, new: str, spoil: str) -> None:
         """CHANGE PIN."""
         old = b"\x98" if spoil == "old" else self.model.pin
         separator = b"" if spoil == "bare" else b"\xff"
         self.command("805E0100", old + separator + bytes.fromhex(new), name="CHANGE PIN")
+        self.tour()
 
-    @rule(p2=st.sampled_from((0, 1)), new=st.sampled_from(("123456", "99", "01")), spoil=_SPOILS, puk=st.booleans())
+    @rule(
+        p2=st.sampled_from((0, 1)),
+        new=st.sampled_from(("123456", "99", "01")),
+        spoil=_SPOILS,
+        puk=st.booleans(),
+    )
+    @at_home
     def reload(self, p2: int, new: str, spoil: str, puk: bool) -> None:
         """UNBLOCK PIN and RELOAD PIN, often with the PUK proved just before."""
         if puk:
@@ -403,26 +548,33 @@ class SsseMachine(RuleBasedStateMachine):
         data = bytes.fromhex(new) if p2 else b""
         self.protected(f"842400{p2:02X}", "SSSE", kid, data, spoil, encipher=True)
 
-    # --- blocking ---------------------------------------------------------------------------------------
+    # --- blocking ---------------------------
 
-    @rule(ins=st.sampled_from((0x1E, 0x18, 0x18)), dice=st.integers(0, 15), spoil=_SPOILS, proved=st.booleans())
-    @precondition(lambda self: self.steps > 2)
+    @rule(
+        ins=st.sampled_from((0x1E, 0x18, 0x18)),
+        dice=st.integers(0, 15),
+        spoil=_SPOILS,
+        proved=st.booleans(),
+    )
+    @at_home
     def block(self, ins: int, dice: int, spoil: str, proved: bool) -> None:
         """APPLICATION BLOCK and UNBLOCK; one in many blocks for good."""
         place = self.place
         lock = LOCK_KEYS.get(place, MASTER)
         if proved:
             self.authenticate(place, lock)
-        p2 = int(ins == 0x1E and dice == 0)
+        p2 = int(ins == 0x1E and dice == 15)
         self.protected(f"84{ins:02X}00{p2:02X}", *self._blocking_key(place, lock), b"", spoil)
+        self.tour()
 
     @rule(dice=st.integers(0, 7), spoil=_SPOILS)
     @precondition(lambda self: self.steps > 12)
     def block_card(self, dice: int, spoil: str) -> None:
         """CARD BLOCK, mostly without BK."""
-        if not dice:
+        if dice == 7:
             self.authenticate("SSSE", 5)
-        self.protected("84160000", *self._blocking_key("SSSE", 5), b"", spoil or ("bit" if dice else ""))
+        spoil = spoil or ("" if dice >= 6 else "stale")
+        self.protected("84160000", *self._blocking_key("SSSE", 5), b"", spoil)
 
     def _blocking_key(self, place: str, lock: int) -> tuple[str, int]:
         if self.model.policy.block_mode == "mac_with_LK":
@@ -430,19 +582,37 @@ class SsseMachine(RuleBasedStateMachine):
         holder = place if place in TRANSPORT_KEYS else "SSSE"
         return holder, TRANSPORT_KEYS[holder]
 
-    # --- what is no command ------------------------------------------------------------------------------
+    # --- what is no command ---------------------------
 
     @rule(
         apdu=st.sampled_from(
             (
-                "00B2010C", "10B2010C00", "01B2010C00", "08B2010C00", "80B2010C00", "04B2010C00",
-                "84B2010C00", "00AE000000", "0020000003", "00", "00B2010C0500", "80CA00C000",
-                "805C000104", "805000010B0100000001999901000001", "805001010B0100000001999901000001",
-                "805401000F00000007202401200930000000000000", "80CA00D100", "00B0A00001", "00D6050000",
-                "04D6850005A500000000", "04DC012C0400000000", "8424000108FFFFFFFF00000000",
-            )  # fmt: skip
+                "00B2010C",
+                "10B2010C00",
+                "01B2010C00",
+                "08B2010C00",
+                "80B2010C00",
+                "04B2010C00",
+                "84B2010C00",
+                "00AE000000",
+                "0020000003",
+                "00",
+                "00B2010C0500",
+                "80CA00C000",
+                "805C000104",
+                "805000010B0100000001999901000001",
+                "805001010B0100000001999901000001",
+                "805401000F00000007202401200930000000000000",
+                "80CA00D100",
+                "00B0A00001",
+                "00D6050000",
+                "04D6850005A500000000",
+                "04DC012C0400000000",
+                "8424000108FFFFFFFF00000000",
+            )
         )
     )
+    @at_home
     def odd(self, apdu: str) -> None:
         """Forms that no row takes, and commands whose answers the model leaves open."""
         self.send(apdu)
@@ -456,7 +626,9 @@ class SsseMachine(RuleBasedStateMachine):
             self.go_to(held)
             self.open(held)
             for number in range(1, len(held.records) + 1):
-                self.command(f"00B2{number:02X}{held.file.sfi << 3 | 4:02X}", le=256, name="READ RECORD")
+                self.command(
+                    f"00B2{number:02X}{held.file.sfi << 3 | 4:02X}", le=256, name="READ RECORD"
+                )
             if held.body:
                 self.command(f"00B0{0x80 | held.file.sfi:02X}00", le=256, name="READ BINARY")
 

@@ -20,7 +20,7 @@ from sscard.iso.apdu import Command, MalformedApdu
 from sscard.keys import line, session
 from sscard.testing.models.ssse_tables import LOCK_KEYS, TRANSPORT_KEYS, File, Matrix
 
-__all__ = ["Answer", "NotModelledError", "Policy", "SsseModel"]
+__all__ = ["Answer", "Contents", "NotModelledError", "Policy", "SsseModel"]
 
 NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 MASTER: Final = 0
@@ -37,7 +37,7 @@ class NotModelledError(SscardError):
     """A command whose effect the model does not know: keep it out of the sequence."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer, as the card's own Refusal
+class Refused(Exception):
     """A status word other than 9000 ends a command."""
 
     def __init__(self, *sw: str) -> None:
@@ -155,7 +155,7 @@ class SsseModel:
         self.expected = Answer()
         """What the response just followed should have been."""
 
-    # --- following a card ---------------------------------------------------------------------
+    # --- following a card ---------------------------
 
     def exchange(self, raw: bytes, response: bytes) -> str:
         """Follow one command; return what is wrong with the response, or ""."""
@@ -185,7 +185,7 @@ class SsseModel:
         finally:
             self.before = command
 
-    # --- SELECT (3.3; cos 3.3) ------------------------------------------------------------------
+    # --- SELECT (3.3; cos 3.3) ---------------------------
 
     def _select(self, command: Command) -> Answer:
         place = self._target(command)
@@ -254,14 +254,16 @@ class SsseModel:
         if place != "SSSE":
             aid = bytes.fromhex(self.matrix.directories[place][0])
             return bytes((0x6F, len(aid) + 2, 0x84, len(aid))) + aid
-        inner = b"\x88\x01\x01" + bytes.fromhex(f"9F0C86{marker}" if (marker := self.policy.marker) else "")
+        inner = b"\x88\x01\x01" + bytes.fromhex(
+            f"9F0C86{marker}" if (marker := self.policy.marker) else ""
+        )
         whole = bytes((0x84, len(NAME))) + NAME + bytes((0xA5, len(inner))) + inner
         return bytes((0x6F, len(whole))) + whole
 
     def _leave(self) -> None:
         self.session = Session("")
 
-    # --- the order of checks (cos 5.3) ----------------------------------------------------------
+    # --- the order of checks (cos 5.3) ---------------------------
 
     def _execute(self, command: Command, response: bytes) -> Answer:
         here = self.session.place
@@ -313,7 +315,7 @@ class SsseModel:
         for held in self.contents.values():
             yield from (one for one in held.records if len(one) > 10 and len(set(one)) > 6)
 
-    # --- files (3.4 to 3.6) ---------------------------------------------------------------------
+    # --- files (3.4 to 3.6) ---------------------------
 
     def _by_sfi(self, sfi: int) -> Contents:
         """The file an SFI names, which becomes current, or the current one."""
@@ -352,7 +354,9 @@ class SsseModel:
         if command.p2 & 7 == 3:
             raise Refused("6A86")
         if by_tag:
-            numbers = [at for at, one in enumerate(held.records) if command.p1 and one[0] == command.p1]
+            numbers = [
+                at for at, one in enumerate(held.records) if command.p1 and one[0] == command.p1
+            ]
         else:
             numbers = [command.p1 - 1] if 0 < command.p1 <= len(held.records) else []
         if not numbers:
@@ -444,7 +448,7 @@ class SsseModel:
         """What is proved of the keys one can name here: global ones, and this directory's own."""
         return self.session.wide | self.session.local
 
-    # --- secure messaging (4.6, 4.7; cos 6.1) -----------------------------------------------------
+    # --- secure messaging (4.6, 4.7; cos 6.1) ---------------------------
 
     def _plain(self, command: Command, file: File) -> Callable[[], bytes]:
         """Check the protection an update needs; return what gives its plain data, or 6A80."""
@@ -466,7 +470,9 @@ class SsseModel:
     def _transport_key(place: str) -> tuple[int, str]:
         return (TRANSPORT_KEYS[place], place) if place in TRANSPORT_KEYS else (2, "SSSE")
 
-    def _check_mac(self, command: Command, place: str, kid: int, *, unblocking: bool = False) -> bytes:
+    def _check_mac(
+        self, command: Command, place: str, kid: int, *, unblocking: bool = False
+    ) -> bytes:
         """Check the MAC4 at the end of a command; return the challenge it was made with.
 
         Refuses: 6987 no MAC, 6984, 6983, 6988, the third in a row 9303.
@@ -522,7 +528,7 @@ class SsseModel:
             full = MASTER_TRIES if kid == MASTER else KEY_TRIES
             self.tries[place, kid] = full if good else self.tries[place, kid] - 1
 
-    # --- authentication (3.8) ---------------------------------------------------------------------
+    # --- authentication (3.8) ---------------------------
 
     def _draw(self, command: Command, response: bytes) -> Answer:
         length = 8 if command.le in (None, 256) else command.le
@@ -549,7 +555,9 @@ class SsseModel:
         challenges, self.session.challenges = self.session.challenges, ()
         most = range(block + 1) if kid == MASTER else (8,)
         usable = [one for one in challenges if len(one) in most]
-        if not usable or (self.policy.challenge_policy == "last" and len(usable) != len(challenges)):
+        if not usable or (
+            self.policy.challenge_policy == "last" and len(usable) != len(challenges)
+        ):
             raise Refused("6984")
         if not self.tries[place, kid]:
             raise Refused("6983")
@@ -582,7 +590,7 @@ class SsseModel:
             return data == session.direct_cryptogram(self.algorithm, key, challenge)
         return data[:8] == session.cryptogram(self.algorithm, key, challenge, data[8:16])
 
-    # --- PIN (3.7) ----------------------------------------------------------------------------------
+    # --- PIN (3.7) ---------------------------
 
     def _verify(self, command: Command) -> Answer:
         if command.p2:
@@ -632,7 +640,7 @@ class SsseModel:
         self.pin_left = PIN_TRIES
         return Answer()
 
-    # --- blocking (4.7, 4.8) --------------------------------------------------------------------------
+    # --- blocking (4.7, 4.8) ---------------------------
 
     def _block_application(self, command: Command) -> Answer:
         self._authorise(command, self.session.place)
@@ -666,7 +674,7 @@ class SsseModel:
         if lock not in rights:
             raise Refused("6982")
 
-    # --- what the model abstains from -------------------------------------------------------------------
+    # --- what the model abstains from ---------------------------
 
     def _get_data(self, command: Command) -> Answer:
         return Answer.abstain("GET DATA is the COS's")
@@ -686,10 +694,12 @@ class SsseModel:
         return Answer.abstain("the medical account has a model of its own")
 
     def _management(self, command: Command) -> Answer:
-        raise NotModelledError(f"{command.cla:02X} {command.ins:02X} is a command of personalisation")
+        raise NotModelledError(
+            f"{command.cla:02X} {command.ins:02X} is a command of personalisation"
+        )
 
 
-# --- the command table (3.2) ------------------------------------------------------------------------
+# --- the command table (3.2) ---------------------------
 
 
 class Row(NamedTuple):

@@ -9,7 +9,8 @@ Source: ssse-lb002 2.3, 2.4, 2.5, 4.1, 10.3.
 """
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 __all__ = ["HOLDER", "LOCK_KEYS", "TRANSPORT_KEYS", "V1", "V2", "File", "Matrix", "matrix"]
@@ -33,7 +34,7 @@ class File:
         elif self.kind == "bin":
             self.length = int(self.text, 16)
 
-    def may_read(self, proofs: Set[int | str]) -> bool:
+    def may_read(self, proofs: AbstractSet[int | str]) -> bool:
         """Whether a set of proofs, KIDs and "PIN", opens the file for reading."""
         if self.read == "F":
             return True
