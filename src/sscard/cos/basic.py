@@ -146,13 +146,14 @@ def append_record(domain: Domain, command: Command) -> bytes:
 def _append(domain: Domain, command: Command, node: FileNode, right: int) -> bytes:
     plain, _ = plain_data(domain, command, node.header.sm_write)
     _require_write(domain, node, right)
+    data = plain()
     if (
         domain.applet.append_by_update
         and node.kind != Kind.CYCLIC
         and domain.state != DomainState.OWNED
     ):
         raise Refusal(SW.NO_SPACE, "the file takes no new records any more", "ssse-lb002 3.5")
-    records.add(domain.store, node, plain())
+    records.add(domain.store, node, data)
     return b""
 
 
