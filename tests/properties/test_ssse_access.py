@@ -8,7 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from sscard.cli.cards import Bench
 from sscard.testing.machines import SsseMachine
+from sscard.testing.runner import check, run
+from sscard.testing.script import parse
 
 CARDS = {
     "v2": ("v2", {}),
@@ -57,3 +60,17 @@ def test_ssse_4_card_and_model_agree(name):
 @pytest.mark.parametrize("name", CARDS)
 def test_ssse_4_card_and_model_agree_for_long(name):
     play(name, 3_000, steps=80)
+
+
+def test_a_sequence_is_a_script_that_another_card_passes():
+    """What a failure prints: pasted into tests/spec, it asks of a new card what the model asked."""
+    player = machine("protected")()
+    player.begin()
+    player.rightful_update(5, 3, b"\x42", "n", "")
+    player.right_and_gone(8, "failed")
+    player.reset()
+    player.block(0x1E, 0, "", proved=True)
+    script = parse(player.script)
+    outcomes = run(script, make_card=Bench("apdu").make)
+    assert len(outcomes) > 30
+    check(script, outcomes)

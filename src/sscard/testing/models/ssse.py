@@ -13,6 +13,7 @@ personalisation are outside it: they raise `NotModelledError`.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from sscard.errors import SscardError
@@ -28,6 +29,8 @@ MASTER: Final = 0
 PIN: Final = "PIN"
 KEY_TRIES, MASTER_TRIES, PIN_TRIES, MAC_TRIES = 14, 8, 6, 3
 DES, SM4 = 0, 4
+
+_ANY_REFUSAL: Final = ("6???",)
 
 Proof = int | str
 Handler = Callable[[Command], "Answer"]
@@ -46,7 +49,10 @@ class Refused(Exception):
 
 
 class Answer(NamedTuple):
-    """What a card may answer: one of `sw`, and `data` unless None; `sw` () abstains, `why`."""
+    """What a card may answer: one of `sw`, and `data` unless None; `sw` () abstains, `why`.
+
+    In a status word a `?` is any digit, as in APDU scripts.
+    """
 
     sw: tuple[str, ...] = ("9000",)
     data: bytes | None = b""
@@ -161,7 +167,7 @@ class SsseModel:
         """Follow one command; return what is wrong with the response, or ""."""
         answer = self.expected = self._answer(raw, response)
         sw, data = response[-2:].hex().upper(), response[:-2]
-        if answer.sw and sw not in answer.sw:
+        if answer.sw and not any(fnmatchcase(sw, pattern) for pattern in answer.sw):
             return f"answered {sw}, not {' or '.join(answer.sw)}"
         if answer.data is not None and data != answer.data:
             return f"answered {data.hex().upper() or '-'}, not {answer.data.hex().upper() or '-'}"
@@ -305,9 +311,9 @@ class SsseModel:
         place = self.session.place
         if command.ins in _FILE_ACCESS and response[-2:] == b"\x90\x00":
             if place == "MF":
-                return Answer(("any refusal",), None)
+                return Answer(_ANY_REFUSAL, None)
             if any(record[2:] in response for record in self._telling()):
-                return Answer(("a refusal: that is the SSSE's",), None)
+                return Answer(_ANY_REFUSAL, None)
         return Answer.abstain(f"the {place} is not the SSSE")
 
     def _telling(self) -> Iterator[bytes]:
