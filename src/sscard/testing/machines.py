@@ -28,8 +28,9 @@ from sscard.keys import line, session
 from sscard.perso.model import Directory
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
-from sscard.testing.models.ssse import DES, MASTER, PIN, Answer, Contents, Policy, SsseModel
+from sscard.testing.models.ssse import SsseModel
 from sscard.testing.models.ssse_tables import HOLDER, LOCK_KEYS, TRANSPORT_KEYS, V1, V2, matrix
+from sscard.testing.models.ssse_values import DES, MASTER, PIN, Answer, Contents, Policy
 from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Reset, Script, render
 
 __all__ = ["SsseMachine", "Subject", "subject"]

@@ -11,113 +11,33 @@ environments; who reads or writes there without the right is still caught. The c
 personalisation are outside it: they raise `NotModelledError`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Final, NamedTuple
 
-from sscard.errors import SscardError
 from sscard.iso.apdu import Command, MalformedApdu
-from sscard.keys import line, session
-from sscard.testing.models.ssse_tables import LOCK_KEYS, TRANSPORT_KEYS, File, Matrix
+from sscard.testing.models.ssse_rows import FILE_ACCESS, ROWS, Row, unknown
+from sscard.testing.models.ssse_secrets import Secrets
+from sscard.testing.models.ssse_tables import File, Matrix
+from sscard.testing.models.ssse_values import (
+    ANY_REFUSAL,
+    DES,
+    MAC_TRIES,
+    NAME,
+    PIN,
+    Answer,
+    Contents,
+    Handler,
+    NotModelledError,
+    Policy,
+    Proof,
+    Refused,
+    Session,
+)
 
 __all__ = ["Answer", "Contents", "NotModelledError", "Policy", "SsseModel"]
 
-NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
-MASTER: Final = 0
-"""The KID of a master key; `PIN` is the other proof."""
-PIN: Final = "PIN"
-KEY_TRIES, MASTER_TRIES, PIN_TRIES, MAC_TRIES = 14, 8, 6, 3
-DES, SM4 = 0, 4
 
-_ANY_REFUSAL: Final = ("6???",)
-
-Proof = int | str
-Handler = Callable[[Command], "Answer"]
-
-
-class NotModelledError(SscardError):
-    """A command whose effect the model does not know: keep it out of the sequence."""
-
-
-class Refused(Exception):
-    """A status word other than 9000 ends a command."""
-
-    def __init__(self, *sw: str) -> None:
-        super().__init__(*sw)
-        self.sw = sw
-
-
-class Answer(NamedTuple):
-    """What a card may answer: one of `sw`, and `data` unless None; `sw` () abstains, `why`.
-
-    In a status word a `?` is any digit, as in APDU scripts.
-    """
-
-    sw: tuple[str, ...] = ("9000",)
-    data: bytes | None = b""
-    why: str = ""
-
-    @classmethod
-    def abstain(cls, why: str) -> "Answer":
-        """Return an answer that accepts whatever comes."""
-        return cls((), None, why)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The switches of a card that the model knows (docs/profile-options.md).
-
-    `update_sm` gives `mac` or `enc_mac` by (place, FID), `marker` the FCI's 9F0C86 byte.
-    """
-
-    challenge_policy: str = "last"
-    sm_mode: str = "session"
-    pin_sm_key: str = "STK"
-    block_mode: str = "auth+STKmac"
-    card_block_scope: str = "domain"
-    record_le: str = "ignore"
-    marker: str = ""
-    update_sm: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-
-@dataclass
-class Contents:
-    """A file and what it holds now: records, newest first if cyclic, or bytes.
-
-    `known` is False once the card itself wrote what the model cannot foresee.
-    """
-
-    file: File
-    records: list[bytes] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
-    known: bool = True
-
-
-@dataclass
-class Lasting:
-    """What a directory keeps over a reset: its block and its two counts of failures."""
-
-    block: str = ""
-    mac_left: int = MAC_TRIES
-    unblock_left: int = MAC_TRIES
-
-
-@dataclass
-class Session:
-    """What a reset clears: where one stands, what is proved, which challenges are valid.
-
-    `place` is SSSE, DF01.., MF, PSE, or "" where nothing is current.
-    """
-
-    place: str = "MF"
-    file: Contents | None = None
-    wide: set[Proof] = field(default_factory=set)
-    local: set[Proof] = field(default_factory=set)
-    challenges: tuple[bytes, ...] = ()
-
-
-class SsseModel:
+class SsseModel(Secrets):
     """One card's SSSE.
 
     Shapes: `keys` by (place, KID): authentication keys, the STK, the IRK as 0x100 and master
@@ -136,27 +56,16 @@ class SsseModel:
         names: Mapping[bytes, str] | None = None,
         pin: bytes = b"\x12\x34\x56",
     ) -> None:
-        self.matrix = matrix
-        self.keys = keys
-        self.algorithm = algorithm
-        self.policy = policy or Policy()
+        super().__init__(matrix, keys, algorithm, policy or Policy(), pin)
         self.names = {NAME: "SSSE"} | dict(names or {})
         for place, (aid, _) in matrix.directories.items():
             if place != "SSSE":
                 self.names[bytes.fromhex(aid)] = place
-        self.pin, self.pin_left = pin, PIN_TRIES
-        self.tries = {
-            key: MASTER_TRIES if key[1] == MASTER else KEY_TRIES
-            for key in keys
-            if key[1] == MASTER or key[1] in matrix.directories[key[0]][1]
-        }
-        self.lasting = {place: Lasting() for place in matrix.directories}
         self.card_blocked = ""
         self.contents = {
             (file.place, file.fid): _created(file, (values or {}).get((file.place, file.fid)))
             for file in matrix.files
         }
-        self.session = Session()
         self.before = Command(0, 0, 0, 0)
         self.expected = Answer()
         """What the response just followed should have been."""
@@ -277,9 +186,9 @@ class SsseModel:
             raise Refused("6A81")
         if here not in self.lasting:
             return self._elsewhere(command, response)
-        row = _ROWS.get((command.cla, command.ins))
+        row = ROWS.get((command.cla, command.ins))
         if row is None:
-            raise Refused(_unknown(command.cla, command.ins))
+            raise Refused(unknown(command.cla, command.ins))
         if not row.p1(command.p1) or not row.p2(command.p2):
             raise Refused("6A86")
         if not row.lc(len(command.data)):
@@ -292,7 +201,7 @@ class SsseModel:
         handler: Handler = getattr(self, row.method)
         return handler(command)
 
-    def _gate(self, row: "Row") -> None:
+    def _gate(self, row: Row) -> None:
         """Blocks of 4.8."""
         if self.card_blocked:
             raise Refused("6A81")
@@ -309,11 +218,11 @@ class SsseModel:
     def _elsewhere(self, command: Command, response: bytes) -> Answer:
         """In the MF or the PSE: nothing of the SSSE can be read or written there."""
         place = self.session.place
-        if command.ins in _FILE_ACCESS and response[-2:] == b"\x90\x00":
+        if command.ins in FILE_ACCESS and response[-2:] == b"\x90\x00":
             if place == "MF":
-                return Answer(_ANY_REFUSAL, None)
+                return Answer(ANY_REFUSAL, None)
             if any(record[2:] in response for record in self._telling()):
-                return Answer(_ANY_REFUSAL, None)
+                return Answer(ANY_REFUSAL, None)
         return Answer.abstain(f"the {place} is not the SSSE")
 
     def _telling(self) -> Iterator[bytes]:
@@ -454,198 +363,6 @@ class SsseModel:
         """What is proved of the keys one can name here: global ones, and this directory's own."""
         return self.session.wide | self.session.local
 
-    # --- secure messaging (4.6, 4.7; cos 6.1) ---------------------------
-
-    def _plain(self, command: Command, file: File) -> Callable[[], bytes]:
-        """Check the protection an update needs; return what gives its plain data, or 6A80."""
-        wanted = self.policy.update_sm.get((file.place, file.fid), "none")
-        if not command.cla & 4:
-            if wanted != "none":
-                raise Refused("6982")
-            return lambda: command.data
-        if wanted == "none":
-            raise Refused("6882")
-        kid, place = self._transport_key(file.place)
-        challenge = self._check_mac(command, place, kid)
-        data = command.data[:-4]
-        if wanted == "mac" or not data:
-            return lambda: data
-        return lambda: self._decipher(place, kid, challenge, data)
-
-    @staticmethod
-    def _transport_key(place: str) -> tuple[int, str]:
-        return (TRANSPORT_KEYS[place], place) if place in TRANSPORT_KEYS else (2, "SSSE")
-
-    def _check_mac(
-        self, command: Command, place: str, kid: int, *, unblocking: bool = False
-    ) -> bytes:
-        """Check the MAC4 at the end of a command; return the challenge it was made with.
-
-        Refuses: 6987 no MAC, 6984, 6983, 6988, the third in a row 9303.
-        """
-        if len(command.data) < 4:
-            raise Refused("6987")
-        challenges, self.session.challenges = self.session.challenges, ()
-        if not challenges or not self._usable(challenges[-1]):
-            raise Refused("6984")
-        if self.tries.get((place, kid)) == 0:
-            raise Refused("6983")
-        good = command.data[-4:] == self._mac(place, kid, challenges[-1], command)
-        self._count(place, kid, good=good)
-        here = self.lasting[self.session.place]
-        if not good:
-            here.mac_left = max(here.mac_left - 1, 0)
-            if unblocking:
-                here.unblock_left = max(here.unblock_left - 1, 0)
-            if not here.mac_left or not (here.unblock_left if unblocking else 1):
-                here.block = "permanent"
-                raise Refused("9303")
-            raise Refused("6988")
-        here.mac_left = MAC_TRIES
-        return challenges[-1]
-
-    def _usable(self, challenge: bytes) -> bool:
-        if self.policy.sm_mode == "session":
-            return len(challenge) == 8
-        return len(challenge) <= (16 if self.algorithm == SM4 else 8)
-
-    def _mac(self, place: str, kid: int, challenge: bytes, command: Command) -> bytes:
-        message = bytes((*command[:4], len(command.data))) + command.data[:-4]
-        key = self.keys[place, kid]
-        if self.policy.sm_mode == "session":
-            return session.sm_mac(
-                self.algorithm, session.session_key(self.algorithm, key, challenge), message
-            )
-        return line.line_mac(self.algorithm, key, challenge, message)
-
-    def _decipher(self, place: str, kid: int, challenge: bytes, data: bytes) -> bytes:
-        key = self.keys[place, kid]
-        try:
-            if self.policy.sm_mode == "session":
-                key = session.session_key(self.algorithm, key, challenge)
-                return session.sm_decrypt(self.algorithm, key, data)
-            return line.unwrap(self.algorithm, key, data)
-        except ValueError:
-            raise Refused("6A80") from None
-
-    def _count(self, place: str, kid: int, *, good: bool) -> None:
-        """A comparison under a counted key: all its tries after a success, one less otherwise."""
-        if (place, kid) in self.tries:
-            full = MASTER_TRIES if kid == MASTER else KEY_TRIES
-            self.tries[place, kid] = full if good else self.tries[place, kid] - 1
-
-    # --- authentication (3.8) ---------------------------
-
-    def _draw(self, command: Command, response: bytes) -> Answer:
-        length = 8 if command.le in (None, 256) else command.le
-        if length not in (4, 8, 16):
-            raise Refused("6700")
-        held = self.session.challenges if self.policy.challenge_policy == "history:4" else ()
-        self.session.challenges = (*held, response[:-2])[-4:]
-        return Answer(data=None if len(response) == (length or 0) + 2 else b"")
-
-    def _internal(self, command: Command) -> Answer:
-        if command.p2:
-            raise Refused("6A88")
-        return Answer(
-            data=session.cryptogram(
-                self.algorithm, self.keys["SSSE", 0x100], command.data[:8], command.data[8:]
-            )
-        )
-
-    def _external(self, command: Command) -> Answer:
-        place, kid = self._authentication_key(command)
-        block = 16 if self.algorithm == SM4 else 8
-        if len(command.data) not in ((block,) if kid == MASTER else (16, 17)):
-            raise Refused("6700")
-        challenges, self.session.challenges = self.session.challenges, ()
-        most = range(block + 1) if kid == MASTER else (8,)
-        usable = [one for one in challenges if len(one) in most]
-        if not usable or (
-            self.policy.challenge_policy == "last" and len(usable) != len(challenges)
-        ):
-            raise Refused("6984")
-        if not self.tries[place, kid]:
-            raise Refused("6983")
-        good = any(self._authentic(place, kid, one, command.data) for one in usable)
-        self._count(place, kid, good=good)
-        rights = self.session.wide if place == "SSSE" else self.session.local
-        if good:
-            rights.add(kid)
-            return Answer()
-        if kid != MASTER:
-            rights.discard(kid)
-        raise Refused(f"63C{self.tries[place, kid]:X}")
-
-    def _authentication_key(self, command: Command) -> tuple[str, int]:
-        """The key P2 names: 01-7F the SSSE's, 80-FF this directory's, 00 its master key."""
-        kid, here = command.p2, self.session.place
-        version = command.data[16] if len(command.data) == 17 else None
-        place = "SSSE" if kid < 0x80 and kid else here
-        known = kid == MASTER or kid in self.matrix.directories[place][1]
-        own = 2 if (place, kid) == ("SSSE", MASTER) else 1
-        if known and version in (None, own):
-            return place, kid
-        if not known and (TRANSPORT_KEYS.get(place) == kid or (here, kid) == ("DF04", 1)):
-            raise Refused("6981")
-        raise Refused("6A88")
-
-    def _authentic(self, place: str, kid: int, challenge: bytes, data: bytes) -> bool:
-        key = self.keys[place, kid]
-        if kid == MASTER:
-            return data == session.direct_cryptogram(self.algorithm, key, challenge)
-        return data[:8] == session.cryptogram(self.algorithm, key, challenge, data[8:16])
-
-    # --- PIN (3.7) ---------------------------
-
-    def _verify(self, command: Command) -> Answer:
-        if command.p2:
-            raise Refused("6A88")
-        if not self.pin_left:
-            raise Refused("6983")
-        if not command.data:
-            raise Refused(f"63C{self.pin_left}")
-        self._compare_pin(command.data)
-        self.session.wide.add(PIN)
-        return Answer()
-
-    def _compare_pin(self, digits: bytes) -> None:
-        if digits == self.pin:
-            self.pin_left = PIN_TRIES
-            return
-        self.pin_left -= 1
-        self.session.wide.discard(PIN)
-        raise Refused(f"63C{self.pin_left}")
-
-    def _change_pin(self, command: Command) -> Answer:
-        if not self.pin_left:
-            raise Refused("6983")
-        old, separator, new = command.data.partition(b"\xff")
-        if not separator or not 2 <= len(new) <= 8:
-            raise Refused("6A80")
-        self._compare_pin(old)
-        self.pin = new
-        return Answer()
-
-    def _reload_or_unblock(self, command: Command) -> Answer:
-        block = 16 if self.algorithm == SM4 else 8
-        length = len(command.data) - 4
-        if not length if command.p2 else length:
-            raise Refused("6700")
-        if length % block:
-            raise Refused("6700")
-        kid = 6 if self.policy.pin_sm_key == "PUK" else 2
-        challenge = self._check_mac(command, "SSSE", kid)
-        if 6 not in self.session.wide:
-            raise Refused("6982")
-        if command.p2:
-            digits = self._decipher("SSSE", kid, challenge, command.data[:-4])
-            if not 2 <= len(digits) <= 8:
-                raise Refused("6A80")
-            self.pin = digits
-        self.pin_left = PIN_TRIES
-        return Answer()
-
     # --- blocking (4.7, 4.8) ---------------------------
 
     def _block_application(self, command: Command) -> Answer:
@@ -668,17 +385,6 @@ class SsseModel:
         if self.card_blocked == "card":
             self._leave()
         return Answer()
-
-    def _authorise(self, command: Command, place: str, *, unblocking: bool = False) -> None:
-        lock = LOCK_KEYS.get(place, MASTER)
-        if self.policy.block_mode == "mac_with_LK":
-            self._check_mac(command, place, lock, unblocking=unblocking)
-            return
-        kid, holder = self._transport_key(place)
-        self._check_mac(command, holder, kid, unblocking=unblocking)
-        rights = self.session.wide if place == "SSSE" else self.session.local
-        if lock not in rights:
-            raise Refused("6982")
 
     # --- what the model abstains from ---------------------------
 
@@ -703,88 +409,6 @@ class SsseModel:
         raise NotModelledError(
             f"{command.cla:02X} {command.ins:02X} is a command of personalisation"
         )
-
-
-# --- the command table (3.2) ---------------------------
-
-
-class Row(NamedTuple):
-    """What a command's form must be, what does it, and whether a temporary block lets it pass."""
-
-    method: str
-    p1: Callable[[int], bool] = lambda value: value == 0
-    p2: Callable[[int], bool] = lambda value: value == 0
-    lc: Callable[[int], bool] = lambda value: value == 0
-    survives: bool = False
-
-
-def _any(_value: int) -> bool:
-    return True
-
-
-def _some(value: int) -> bool:
-    return value > 0
-
-
-def _of(*values: int) -> Callable[[int], bool]:
-    return lambda value: value in values
-
-
-def _mode(*modes: int) -> Callable[[int], bool]:
-    return lambda value: value & 7 in modes
-
-
-def _offset(value: int) -> bool:
-    return value < 0xA0
-
-
-_MANAGEMENT: Final = Row("_management", _any, _any, _any)
-_ROWS: Final[Mapping[tuple[int, int], Row]] = {
-    (0x00, 0xB0): Row("_read_binary", _offset, _any),
-    (0x04, 0xB0): Row("_read_binary", _offset, _any, _of(0, 4)),
-    (0x00, 0xD6): Row("_update_binary", _offset, _any, _some),
-    (0x04, 0xD6): Row("_update_binary", _offset, _any, _some),
-    (0x00, 0xB2): Row("_read_record", _any, _mode(0, 4)),
-    (0x04, 0xB2): Row("_read_record", _any, _mode(0, 4), _of(0, 4)),
-    (0x00, 0xDC): Row("_update_record", _any, _mode(0, 3, 4), _some),
-    (0x04, 0xDC): Row("_update_record", _any, _mode(0, 3, 4), _some),
-    (0x00, 0xE2): Row("_append_record", p2=_mode(0), lc=_some),
-    (0x04, 0xE2): Row("_append_record", p2=_mode(0), lc=_some),
-    (0x00, 0x20): Row("_verify", p2=_any, lc=_of(0, *range(2, 9))),
-    (0x80, 0x5E): Row("_change_pin", p1=_of(1), lc=_some),
-    (0x84, 0x24): Row("_reload_or_unblock", p2=_of(0, 1), lc=_of(4, 0x0C, 0x14)),
-    (0x00, 0x84): Row("_draw", survives=True),
-    (0x00, 0x88): Row("_internal", p2=_any, lc=_of(16)),
-    (0x00, 0x82): Row("_external", p2=_any, lc=_any, survives=True),
-    (0x84, 0x1E): Row("_block_application", p2=_of(0, 1), lc=_of(4)),
-    (0x84, 0x18): Row("_unblock_application", lc=_of(4), survives=True),
-    (0x84, 0x16): Row("_block_card", lc=_of(4)),
-    (0x80, 0xCA): Row("_get_data", _any, _any, _any, survives=True),
-    (0x80, 0x50): Row("_account", _of(0, 1), _of(1, 2), _of(11)),
-    (0x80, 0x52): Row("_account", lc=_of(11)),
-    (0x80, 0x54): Row("_account", p1=_of(1), lc=_of(15)),
-    (0x80, 0x5C): Row("_account", p2=_of(1, 2)),
-    (0x80, 0x5A): Row("_account", p2=_of(1, 2, 5, 6), lc=_of(2)),
-    **{(cla, ins): _MANAGEMENT for cla in (0x80, 0x84) for ins in (0xE0, 0xE4, 0xD4)},
-    **{(0x84, ins): _MANAGEMENT for ins in (0x1C, 0xE6, 0x0E)},
-}
-_FILE_ACCESS: Final = (0xB0, 0xB2, 0xD6, 0xDC, 0xE2)
-_INS: Final = {ins for _, ins in _ROWS} | {0xA4, 0xC0}
-
-
-def _unknown(cla: int, ins: int) -> str:
-    """The status word of a command that has no row: class, channel, instruction, protection."""
-    if cla & 0x10 and cla & 0xEC in (0x00, 0x80, 0x04, 0x84):
-        return "6884"
-    if cla & 0x78:
-        return "6E00"
-    if cla & 0x03:
-        return "6881"
-    if ins not in _INS:
-        return "6D00"
-    if cla & 4 and ((cla & ~4, ins) in _ROWS or (cla == 4 and ins in (0xA4, 0xC0))):
-        return "6882"
-    return "6E00"
 
 
 def _created(file: File, values: tuple[str, ...] | None) -> Contents:
