@@ -15,27 +15,21 @@ This module, and it alone, imports `hypothesis`: install `sscard[test-kit]`.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from sscard.card import Snapshot
-from sscard.errors import ProfileError
 from sscard.iso.apdu import Command
 from sscard.keys import line, session
-from sscard.perso.model import Directory
-from sscard.perso.profile import Profile
-from sscard.sample import new_card
 from sscard.testing.models.ssse import SsseModel
 from sscard.testing.models.ssse_tables import HOLDER, LOCK_KEYS, TRANSPORT_KEYS, V1, V2, matrix
-from sscard.testing.models.ssse_values import DES, MASTER, PIN, Answer, Contents, Policy
+from sscard.testing.models.ssse_values import MASTER, PIN, Answer, Contents, Policy
 from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Reset, Script, render
+from sscard.testing.subjects import Subject, first_generation, subject, third_generation
 
 __all__ = ["SsseMachine", "Subject", "subject"]
 
-_IRK: Final = 0x100
 _SELECT_SSSE: Final = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 _OUTSIDE: Final = {
     "00A40000023F00": "MF",
@@ -46,39 +40,6 @@ _PSE_NAMES: Final = {
     bytes.fromhex(apdu[10:]): place for apdu, place in _OUTSIDE.items() if place == "PSE"
 }
 _TABLES: Final = {"v1": V1}
-_EXTERNAL, _LINE, _INTERNAL = 0x0D, 0x07, 0x0E
-
-
-class Subject(NamedTuple):
-    """A card to play with: as delivered, its keys by (place, KID), and their algorithm."""
-
-    snapshot: Snapshot
-    keys: Mapping[tuple[str, int], bytes]
-    algorithm: int
-
-
-@lru_cache(maxsize=16)
-def subject(profile: str, settings: tuple[tuple[str, str], ...] = ()) -> Subject:
-    """Personalise a card of a profile once; keys come from the profile, nothing else does."""
-    loaded = Profile.load(profile, dict(settings))
-    ssse = loaded.ssse
-    if ssse is None:
-        raise ProfileError(f"profile {profile} makes a card without SSSE: take another")
-    places = {"SSSE": ssse} | {f"{df.fid:04X}": df for df in ssse.directories}
-    keys = {entry: key for place, df in places.items() for entry, key in _keys(place, df)}
-    irk = ssse.key(_INTERNAL, 0)
-    algorithm = DES if irk is None else irk.algorithm
-    return Subject(new_card(loaded).snapshot(), keys, algorithm)
-
-
-def _keys(place: str, directory: Directory) -> list[tuple[tuple[str, int], bytes]]:
-    found = [((place, MASTER), directory.master.value)] if directory.master else []
-    for key in directory.keys:
-        if key.type in (_EXTERNAL, _LINE):
-            found.append(((place, key.id), key.value))
-        elif key.type == _INTERNAL:
-            found.append(((place, _IRK), key.value))
-    return found
 
 
 _SPOILS = st.sampled_from(("", "", "", "key", "sibling", "stale", "bit"))
@@ -128,9 +89,9 @@ class SsseMachine(RuleBasedStateMachine):
         table = matrix(_TABLES.get(self.profile, V2))
         values = {("SSSE", fid): texts for fid, texts in HOLDER.items()}
         if self.profile == "v1":
-            _first_generation(values)
+            first_generation(values)
         if self.profile == "v3":
-            _third_generation(table, values)
+            third_generation(table, values)
         update_sm = {}
         for name in [name for name in settings if name.endswith(".sm_update")]:
             *path, fid, _ = name.split(".")
@@ -632,21 +593,3 @@ class SsseMachine(RuleBasedStateMachine):
                 )
             if held.body:
                 self.command(f"00B0{0x80 | held.file.sfi:02X}00", le=256, name="READ BINARY")
-
-
-def _first_generation(values: dict[tuple[str, str], Any]) -> None:
-    """What a v1 card says of the citizen: without bank function, no name extension (2.3)."""
-    del values["SSSE", "EF0D"]
-    holder = values["SSSE", "EF06"]
-    values["SSSE", "EF06"] = holder[:2] + holder[3:]
-    card = values["SSSE", "EF05"]
-    values["SSSE", "EF05"] = (card[0], "31", "312E3030", *card[3:])
-
-
-def _third_generation(table: Any, values: dict[tuple[str, str], Any]) -> None:
-    """What a v3 card has otherwise: holder data under RK_SSSE, its MAC, its version (2.3, 10.3)."""
-    card = values["SSSE", "EF05"]
-    values["SSSE", "EF05"] = (card[0][:-8] + "7CB444C2", card[1], "332E3030", *card[3:])
-    for file in table.files:
-        if (file.place, file.fid) == ("SSSE", "EF06"):
-            file.read = "0A"
