@@ -13,6 +13,8 @@ __all__ = [
     "cryptogram",
     "emv_common_session_key",
     "idd_mac",
+    "online_pin_block",
+    "online_pin_digits",
     "pan_factor",
     "pin_block",
     "pin_change_block",
@@ -23,6 +25,7 @@ __all__ = [
     "script_encrypt",
     "script_mac",
     "session_key",
+    "session_seed",
     "udk",
     "vis_session_key",
 ]
@@ -55,17 +58,20 @@ def pan_factor(pan: str, psn: str = "00") -> bytes:
 
 def session_key(udk: bytes, atc: int) -> bytes:
     """SK = E3(UDK, 0^6 || ATC) || E3(UDK, 0^6 || ~ATC); 16 bytes. Source: pse-pboc 4.2."""
-    return engine(Algorithm.TDES, udk).encrypt(
-        bytes(6) + _atc(atc) + bytes(6) + _atc(atc ^ 0xFFFF),
-    )
+    return engine(Algorithm.TDES, udk).encrypt(session_seed(atc))
+
+
+def session_seed(atc: int, *, common: bool = False) -> bytes:
+    """Return the 16 bytes a UDK enciphers to a session key; `common`: to EMV's common one."""
+    counter = _atc(atc)
+    if common:
+        return counter + b"\xf0" + bytes(5) + counter + b"\x0f" + bytes(5)
+    return bytes(6) + counter + bytes(6) + _atc(atc ^ 0xFFFF)
 
 
 def emv_common_session_key(udk: bytes, atc: int) -> bytes:
     """Derive the EMV common session key, a profile switch; 16 bytes. Source: pse-pboc 4.2."""
-    counter = _atc(atc)
-    return engine(Algorithm.TDES, udk).encrypt(
-        counter + b"\xf0" + bytes(5) + counter + b"\x0f" + bytes(5),
-    )
+    return engine(Algorithm.TDES, udk).encrypt(session_seed(atc, common=True))
 
 
 def vis_session_key(udk: bytes, atc: int) -> bytes:
@@ -136,6 +142,21 @@ def pin_digits(block: bytes) -> str:
     return _read_pin_field(0x20, block)
 
 
+def online_pin_block(digits: str, pan: str) -> bytes:
+    """PIN block that goes on line, ISO 9564 format 0, in clear.
+
+    (0N, N digits, F..) ^ (0000, the 12 rightmost digits of the PAN but the check digit).
+    """
+    return _xor(_pin_field(0x00, digits), _pan_field(pan))
+
+
+def online_pin_digits(block: bytes, pan: str) -> str:
+    """Read the digits of a clear format 0 block; ValueError unless it is one for this PAN."""
+    if len(block) != 8:
+        raise ValueError("a PIN block has 8 bytes")
+    return _read_pin_field(0x00, _xor(block, _pan_field(pan)))
+
+
 def pin_change_block(udk_enc: bytes, new: str, current: str | None = None) -> bytes:
     """Return the 16 plain bytes of PIN CHANGE: 08 || DELTA || 80 00.. (then ECB under SK-ENC).
 
@@ -177,6 +198,10 @@ def _read_pin_field(control: int, block: bytes) -> str:
     if not 4 <= count <= 12 or _pin_field(control, digits) != block:
         raise ValueError("this is not a PIN block")
     return digits
+
+
+def _pan_field(pan: str) -> bytes:
+    return bytes.fromhex(pan[:-1][-12:].rjust(16, "0"))
 
 
 def _pin(digits: str) -> str:

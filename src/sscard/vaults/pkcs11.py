@@ -2,9 +2,9 @@
 
 A key below a root is derived in the token (CKM_DES3_ECB_ENCRYPT_DATA of F || ~F) and lives
 there as a session object while it works. What comes out: results, check values, and by
-`derive`, `export` and `purchase_tac` the diversified value asked for. In a token without that
-mechanism the first diversified value below a root comes out and this process goes on from it;
-a root never does. 3DES only: PKCS#11 has no SM4. Needs the extra `pkcs11`.
+`derive`, `export`, `purchase_tac` and the PIN services the diversified value asked for. In a
+token without that mechanism the first diversified value below a root comes out and this process
+goes on from it; a root never does. 3DES only: PKCS#11 has no SM4. Needs the extra `pkcs11`.
 """
 
 import ctypes
@@ -105,6 +105,13 @@ class TokenKey:
         """Yield the session key, a single-DES key: both halves are E(key, factor)."""
         with _derived(self._whole, factor + factor) as key:
             yield TokenKey(key, key)
+
+    @contextmanager
+    def seeded(self, seed: bytes) -> Iterator["TokenKey"]:
+        """Yield the key E(this key, seed), and its left half twice. Source: pse-pboc 4.2."""
+        left_seed = seed[:_BLOCK] * 2
+        with _derived(self._whole, seed) as whole, _derived(self._whole, left_seed) as left:
+            yield TokenKey(whole, left)
 
 
 class Pkcs11Vault(BaseVault):

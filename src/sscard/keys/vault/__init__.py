@@ -5,6 +5,7 @@ diversified from its roots; a root never comes out. `Vault` is what users of key
 `MemoryVault` the simplest one; those that do I/O are in `sscard.vaults`. Pure.
 """
 
+from sscard.keys.vault.bank import BankCard, BankVault, SessionForm
 from sscard.keys.vault.descent import CardIdentity, card_keys, hand_down
 from sscard.keys.vault.memory import MemoryVault
 from sscard.keys.vault.operations import BaseVault
@@ -24,6 +25,8 @@ from sscard.keys.vault.values import (
 )
 
 __all__ = [
+    "BankCard",
+    "BankVault",
     "BaseVault",
     "CardIdentity",
     "ForeignKey",
@@ -32,6 +35,7 @@ __all__ = [
     "MemoryVault",
     "Party",
     "Root",
+    "SessionForm",
     "UnknownKey",
     "UnsupportedMechanism",
     "Vault",

@@ -43,6 +43,12 @@ class ValueKey:
         value = session_key(algorithm, self._key.value, factor)
         yield ValueKey(KeyValue(value, session_algorithm(algorithm)))
 
+    @contextmanager
+    def seeded(self, seed: bytes) -> Iterator["ValueKey"]:
+        """Yield the key E(this key, seed). Source: pse-pboc 4.2."""
+        algorithm = self._key.algorithm
+        yield ValueKey(KeyValue(engine(algorithm, self._key.value).encrypt(seed), algorithm))
+
     def __repr__(self) -> str:
         return f"<ValueKey {self._key.algorithm.label}>"
 

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
+from sscard.keys import pboc
+from sscard.keys.block import engine
 from sscard.keys.hierarchy import KeyValue
 from sscard.keys.mac import fold4, fold16
 from sscard.keys.padding import pad80_if_needed, zero_pad
@@ -54,6 +56,9 @@ class WorkingKey(Protocol):
 
     def session(self, factor: bytes) -> AbstractContextManager["WorkingKey"]:
         """Return the session key of an 8-byte factor, for as long as the block lasts."""
+
+    def seeded(self, seed: bytes) -> AbstractContextManager["WorkingKey"]:
+        """Return the key E(this key, 16 bytes of seed), for as long as the block lasts."""
 
 
 class BaseVault(ABC):
@@ -190,6 +195,45 @@ class BaseVault(ABC):
         with self._at(key):
             return purchase_tac(self._value(key), transaction, terminal_sequence)
 
+    # ---- a bank's transactions ----
+
+    def transaction_mac(self, key: KeyRef, seed: bytes, message: bytes) -> bytes:
+        """Return the 8-byte retail MAC under the session key E(key, seed)."""
+        with self._at(key) as working, working.seeded(_seed(seed)) as session:
+            return session.mac(message, bytes(session.block))
+
+    def transaction_encrypt(self, key: KeyRef, seed: bytes, blocks: bytes) -> bytes:
+        """Encipher whole blocks in ECB under the session key E(key, seed)."""
+        with self._at(key) as working, working.seeded(_seed(seed)) as session:
+            return session.encrypt(blocks)
+
+    def pin_change(self, key: KeyRef, seed: bytes, pan: str, pin: bytes, *, under: KeyRef) -> bytes:
+        """Return the 16 enciphered bytes of PIN CHANGE, P2 = 02.
+
+        Its mask is four bytes of UDK-ENC and `pin` is deciphered, so both card keys are needed
+        here, whatever the kind of vault (as in `purchase_tac`).
+        """
+        digits = pboc.online_pin_digits(self._decipher(under, pin), pan)
+        with self._at(key):
+            block = pboc.pin_change_block(self._value(key), digits)
+        return self.transaction_encrypt(key, seed, block)
+
+    def pin_store(self, key: KeyRef, pan: str, digits: str) -> bytes:
+        """Return a PIN as a host keeps it: its format 0 block under a card's PIN key."""
+        with self._at(key) as working:
+            return working.encrypt(pboc.online_pin_block(digits, pan))
+
+    def pin_translate(self, source: KeyRef, target: KeyRef, pan: str, block: bytes) -> bytes:
+        """Return an enciphered format 0 block under another key; ValueError when it is none."""
+        digits = pboc.online_pin_digits(self._decipher(source, block), pan)
+        return self.pin_store(target, pan, digits)
+
+    def _decipher(self, key: KeyRef, block: bytes) -> bytes:
+        """Decipher one block. Keys in tokens only encipher: the diversified value is used."""
+        with self._at(key):
+            algorithm = self.info(key.name, key.version).algorithm
+            return engine(algorithm, self._value(key)).decrypt(block)
+
     # ---- open, closed ----
 
     def close(self) -> None:
@@ -264,6 +308,12 @@ def _wrap(key: WorkingKey, data: bytes) -> bytes:
     if len(data) > 255:
         raise ValueError(f"LD is one byte: {len(data)} bytes of data are too many")
     return key.encrypt(pad80_if_needed(bytes((len(data),)) + data, key.block))
+
+
+def _seed(seed: bytes) -> bytes:
+    if len(seed) != 16:
+        raise ValueError(f"a session key comes from 16 bytes, not {len(seed)}")
+    return seed
 
 
 def _require_eight(*values: bytes) -> None:
