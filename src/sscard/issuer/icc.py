@@ -127,6 +127,6 @@ class ChipData:
             tags = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
             return b"".join(element[tag] for tag in tags) + application.cvr
         if application.cvn in ACCEPTED_CVN17:
-            tags = (0x9F02, 0x9F37, 0x9F36)
-            return b"".join(element[tag] for tag in tags) + application.cvr[1:2]
+            amount, number, atc = element[0x9F02], element[0x9F37], element[0x9F36]
+            return amount + number + atc + application.cvr[1:2]
         raise ChipDataError(f"cryptogram version {application.cvn:02X} is not known here")

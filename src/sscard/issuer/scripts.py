@@ -68,7 +68,9 @@ class ScriptOrder:
         if self.kind is ScriptKind.PIN_CHANGE and len(self.value) != 8:
             raise IssuerError("a PIN change carries a stored PIN: see IssuerHost.order_pin")
         if len(self.value) > 100:
-            raise IssuerError(f"a script has {SCRIPT_BYTES_MAX} bytes in all: the value is too long")
+            raise IssuerError(
+                f"a script has {SCRIPT_BYTES_MAX} bytes in all: the value is too long"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the order as plain data."""
