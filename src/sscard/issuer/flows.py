@@ -107,9 +107,7 @@ class SocialFlows:
             )
             try:
                 with t.writing(self._books) as connection:
-                    found = ledger.account(connection, line.account)
-                    if found.state is AccountState.CLOSED:
-                        raise IssuerError(f"account {line.account} is closed")
+                    _require_not_closed(connection, line.account)
                     booked = ledger.book(connection, booking)
             except IssuerError as error:
                 results.append(PayOutResult(line.reference, paid=False, reason=str(error)))
@@ -135,6 +133,11 @@ def _debit(connection: Connection, booking: Booking) -> Booked:
         if payer.available_fen < booking.amount_fen:
             raise IssuerError(f"account {payer.number}: the balance is too low")
     return ledger.book(connection, booking)
+
+
+def _require_not_closed(connection: Connection, number: str) -> None:
+    if ledger.account(connection, number).state is AccountState.CLOSED:
+        raise IssuerError(f"account {number} is closed")
 
 
 def _is_booked(connection: Connection, booking: Booking) -> bool:

@@ -190,7 +190,7 @@ class IssuerHost:
         """Return every booking in its order."""
         with t.writing(self._books) as connection:
             rows = connection.execute(select(t.bookings).order_by(t.bookings.c.id))
-            return [dict(row._mapping) for row in rows]
+            return [dict(row) for row in rows.mappings()]
 
     def audit(self) -> list[str]:
         """Return what is wrong with the books; see `ledger.audit`."""
