@@ -5,6 +5,7 @@ from itertools import cycle
 
 from benchmarks.debit import OnlineDebit
 from benchmarks.floor import BareCard, virtual_smart_card
+from benchmarks.host import HostDebits
 from benchmarks.measure import Case
 from benchmarks.social import social_cases
 from sscard.builder import build
@@ -93,6 +94,9 @@ def _paying() -> Iterator[Case]:
     yield Case(
         "full online debit", lambda: OnlineDebit(snapshot.fork().power_on()).run(), note=note
     )
+    host = HostDebits()
+    host.run()
+    yield Case("host authorisation", host.run, note="ARQC, ARPC and one commit, SQLite in memory")
 
 
 def _copies() -> Iterator[Case]:

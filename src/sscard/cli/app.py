@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from sscard.cli import (
     apdu,
+    authorise,
     cert,
     conformance,
     demo_command,
@@ -99,5 +100,6 @@ app.command("clone")(image.clone)
 app.add_typer(social.pin_app, name="pin")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(keys.app, name="keys")
+app.add_typer(authorise.app, name="authorise")
 app.add_typer(national.app, name="national")
 app.add_typer(cert.app, name="cert")
