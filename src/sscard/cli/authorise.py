@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -264,8 +264,16 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
         raise FileNotFoundError(
             2, "no books; `sscard authorise open` makes them", str(options.books)
         )
-    arguments: tuple[Any, ...] = (options.vault, options.passphrase, options.token)
-    with open_vault(options.profile, "bank", *arguments, options.module, options.pin) as vault:
+    keys = open_vault(
+        options.profile,
+        "bank",
+        options.vault,
+        options.passphrase,
+        options.token,
+        options.module,
+        options.pin,
+    )
+    with keys as vault:
         if options.vault is None and options.token is None:
             for name, key in _TEST_KEYS.items():
                 vault.install(Root(name, key, levels=1))
