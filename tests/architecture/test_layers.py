@@ -41,8 +41,9 @@ PLANTED = {
         "from smartcard.System import readers",
     ),
     "Only the PKCS#11 vault imports pkcs11": ("perso/planted.py", "import pkcs11"),
+    "Only the issuer imports sqlalchemy": ("spec/planted2.py", "import sqlalchemy"),
     "Only cli imports typer": ("testing/planted.py", "def late():\n    import typer"),
-    "Terminals and the centre know nothing of how cards are made": (
+    "Terminals, the centre and the bank know nothing of how cards are made": (
         "registry/planted.py",
         "import sscard.perso",
     ),

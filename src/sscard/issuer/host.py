@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select, update
 
 from sscard.iso import tlv
 from sscard.issuer import ledger
@@ -58,6 +58,21 @@ from sscard.spec.banking import (
 __all__ = ["IssuerHost"]
 
 _ARQC = 0x80
+
+_SPENT_STATES = [*OPEN_STATES, State.CLEARED.value]
+_SPENT = select(func.coalesce(func.sum(t.transactions.c.amount_fen), 0), func.count()).where(
+    t.transactions.c.pan == bindparam("pan"),
+    t.transactions.c.psn == bindparam("psn"),
+    t.transactions.c.day == bindparam("day"),
+    t.transactions.c.kind.in_(bindparam("kinds", expanding=True)),
+    t.transactions.c.state.in_(bindparam("states", expanding=True)),
+)
+"""What a card spent on a day, and how often."""
+_COUNTED = (
+    update(t.cards)
+    .where(t.cards.c.pan == bindparam("of"), t.cards.c.psn == bindparam("of_psn"))
+    .values(atc_last=bindparam("atc"))
+)
 
 
 class IssuerHost:
@@ -221,7 +236,7 @@ class IssuerHost:
             row = _row(request) | {"digest": digest, "state": State.DECLINED.value}
             response = self._decide(connection, request, row)
             row["response"] = json.dumps(response.to_json())
-            connection.execute(insert(t.transactions).values(**row))
+            connection.execute(insert(t.transactions), row)
             return response
 
     def complete(self, completion: Completion) -> Acknowledgement:
@@ -257,9 +272,8 @@ class IssuerHost:
                 return _refusal(read)
             chip = read
             row["atc"] = chip.atc
-            connection.execute(
-                update(t.cards).filter_by(pan=card.pan, psn=card.psn).values(atc_last=chip.atc)
-            )
+            counted = {"of": card.pan, "of_psn": card.psn, "atc": chip.atc}
+            connection.execute(_COUNTED, counted)
         account = ledger.account(connection, found.account)
         facts = self._facts(connection, request, found, account)
         objection = (
@@ -310,14 +324,9 @@ class IssuerHost:
         account: Account,
     ) -> Facts:
         kinds = [Kind.CASH] if request.kind is Kind.CASH else [Kind.PURCHASE, Kind.CASH]
-        spent = select(func.coalesce(func.sum(t.transactions.c.amount_fen), 0), func.count()).where(
-            t.transactions.c.pan == request.pan,
-            t.transactions.c.psn == request.psn,
-            t.transactions.c.day == request.at.date(),
-            t.transactions.c.kind.in_([kind.value for kind in kinds]),
-            t.transactions.c.state.in_([*OPEN_STATES, State.CLEARED.value]),
-        )
-        amount, count = connection.execute(spent).one()
+        asked = {"pan": request.pan, "psn": request.psn, "day": request.at.date()}
+        asked |= {"kinds": [kind.value for kind in kinds], "states": _SPENT_STATES}
+        amount, count = connection.execute(_SPENT, asked).one()
         return Facts(
             CardState(found.state),
             found.expiry,

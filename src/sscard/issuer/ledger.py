@@ -8,7 +8,7 @@ calls them begins and ends it.
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from sscard.issuer import tables as t
 from sscard.issuer.errors import IssuerError
@@ -35,6 +35,14 @@ OWN = {
     "deposits": "paid in",
 }
 """The bank's own accounts, made with the books."""
+
+
+_ACCOUNT = select(t.accounts).where(t.accounts.c.number == bindparam("number"))
+_HOLD = (
+    update(t.accounts)
+    .where(t.accounts.c.number == bindparam("of"))
+    .values(held_fen=t.accounts.c.held_fen + bindparam("more"))
+)
 
 
 class Account(NamedTuple):
@@ -88,7 +96,7 @@ def open_account(
 
 def account(connection: Connection, number: str) -> Account:
     """Return an account. Errors: IssuerError when there is none."""
-    row = connection.execute(select(t.accounts).filter_by(number=number)).one_or_none()
+    row = connection.execute(_ACCOUNT, {"number": number}).one_or_none()
     if row is None:
         raise IssuerError(f"there is no account {number}")
     return Account(
@@ -143,11 +151,8 @@ def book(connection: Connection, booking: Booking) -> Booked:
 
 def hold(connection: Connection, number: str, amount_fen: int) -> None:
     """Reserve an amount of an account; a negative one gives back what was reserved."""
-    connection.execute(
-        update(t.accounts)
-        .filter_by(number=number)
-        .values(held_fen=t.accounts.c.held_fen + amount_fen)
-    )
+    if amount_fen:
+        connection.execute(_HOLD, {"of": number, "more": amount_fen})
 
 
 def audit(connection: Connection) -> list[str]:

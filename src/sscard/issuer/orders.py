@@ -7,7 +7,7 @@ more, `tries_max` times in all. Source: pse-pboc 4.8, 5.6.
 import json
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sscard.issuer import tables as t
 from sscard.issuer.scripts import SCRIPT_BYTES_MAX, ScriptOrder, command, template
@@ -17,6 +17,15 @@ __all__ = ["Orders"]
 
 _QUEUED, _SENT, _DONE, _FAILED = "queued", "sent", "done", "failed"
 _PERFORMED = 2
+_WAITING = (
+    select(t.scripts)
+    .where(
+        t.scripts.c.pan == bindparam("pan"),
+        t.scripts.c.psn == bindparam("psn"),
+        t.scripts.c.state.in_([_QUEUED, _SENT]),
+    )
+    .order_by(t.scripts.c.id)
+)
 
 
 class Orders:
@@ -44,8 +53,8 @@ class Orders:
         """Return the numbers and templates that go with an answer; 71 before 72."""
         sent: list[int] = []
         before, after = b"", b""
-        waiting = self._of(card).where(t.scripts.c.state.in_([_QUEUED, _SENT]))
-        for row in connection.execute(waiting).all():
+        asked = {"pan": card.pan, "psn": card.psn}
+        for row in connection.execute(_WAITING, asked).all():
             if row.sent >= self._tries_max:
                 self._set(connection, row.id, _FAILED)
                 continue

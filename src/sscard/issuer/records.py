@@ -6,7 +6,7 @@ Functions of the connection of one database transaction, for `host` and `clearin
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from sscard.issuer import ledger
 from sscard.issuer import tables as t
@@ -47,15 +47,24 @@ class State(StrEnum):
 OPEN_STATES = (State.HELD.value, State.COMPLETED.value)
 
 
+# Statements of every authorisation are built once: building one costs more than running it.
+_TRANSACTION = select(t.transactions).where(
+    t.transactions.c.terminal == bindparam("terminal"),
+    t.transactions.c.trace == bindparam("trace"),
+    t.transactions.c.day == bindparam("day"),
+)
+_CARD = select(t.cards).where(t.cards.c.pan == bindparam("pan"), t.cards.c.psn == bindparam("psn"))
+
+
 def transaction(connection: Connection, key: TransactionKey) -> Row[Any] | None:
     """Return what is known of a transaction."""
     chosen = {"terminal": key.terminal_id, "trace": key.trace, "day": key.day}
-    return connection.execute(select(t.transactions).filter_by(**chosen)).one_or_none()
+    return connection.execute(_TRANSACTION, chosen).one_or_none()
 
 
 def find_card(connection: Connection, pan: str, psn: str) -> Row[Any] | None:
     """Return a card's row."""
-    return connection.execute(select(t.cards).filter_by(pan=pan, psn=psn)).one_or_none()
+    return connection.execute(_CARD, {"pan": pan, "psn": psn}).one_or_none()
 
 
 def release(connection: Connection, row: Row[Any], state: State) -> None:

@@ -10,8 +10,6 @@ body is {"error": ..}. Whoever reaches the port is believed to be a terminal: pu
 with client certificates, which the server in front does.
 """
 
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from sscard.spec.banking import (
@@ -22,88 +20,30 @@ from sscard.spec.banking import (
     Completion,
     Reversal,
 )
+from sscard.transport.web import Application, Refused, Route, json_application, parsed
 
-__all__ = ["BODY_MAX", "Application", "service"]
+__all__ = ["BODY_MAX", "service"]
 
 BODY_MAX = 4_194_304
 """Bytes of a request: a batch of some thousand transactions."""
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-
-class _Refused(Exception):
-    """The request is answered with this status."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
 
 def service(host: Authoriser) -> Application:
     """Return the ASGI application of a host."""
-
-    async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        if scope["type"] != "http":
-            raise ValueError(f"this service speaks http, not {scope['type']}")
-        try:
-            answer = _answer(host, scope["method"], scope["path"], await _body(receive))
-            status = 200
-        except _Refused as refused:
-            status, answer = refused.status, {"error": str(refused)}
-        except BankMessageError as error:
-            status, answer = 400, {"error": str(error)}
-        body = json.dumps(answer, ensure_ascii=False).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return application
-
-
-def _answer(host: Authoriser, method: str, path: str, body: bytes) -> dict[str, Any]:
-    routes: dict[str, Callable[[object], dict[str, Any]]] = {
-        "/authorise": lambda d: host.authorise(AuthorisationRequest.from_json(d)).to_json(),
-        "/complete": lambda d: host.complete(Completion.from_json(d)).to_json(),
-        "/reverse": lambda d: host.reverse(Reversal.from_json(d)).to_json(),
-        "/clear": lambda d: host.clear(ClearingBatch.from_json(d)).to_json(),
+    routes: dict[str, Route] = {
+        "/authorise": (
+            "POST",
+            lambda body: host.authorise(_read(AuthorisationRequest, body)).to_json(),
+        ),
+        "/complete": ("POST", lambda body: host.complete(_read(Completion, body)).to_json()),
+        "/reverse": ("POST", lambda body: host.reverse(_read(Reversal, body)).to_json()),
+        "/clear": ("POST", lambda body: host.clear(_read(ClearingBatch, body)).to_json()),
     }
-    if path not in routes:
-        raise _Refused(404, f"there is no {path}")
-    if method != "POST":
-        raise _Refused(405, f"{path} is for POST")
+    return json_application(routes, BODY_MAX)
+
+
+def _read(kind: Any, body: bytes) -> Any:
     try:
-        data = json.loads(body)
-    except ValueError:
-        raise BankMessageError("the body is no JSON") from None
-    return routes[path](data)
-
-
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Refused(400, "the request broke off")
-        body += message.get("body", b"")
-        if len(body) > BODY_MAX:
-            raise _Refused(413, f"a message has at most {BODY_MAX} bytes")
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """Answer a server that asks whether we are ready: there is nothing to start or stop."""
-    while True:
-        message = await receive()
-        phase = message["type"].removeprefix("lifespan.")
-        await send({"type": f"lifespan.{phase}.complete"})
-        if phase == "shutdown":
-            return
+        return kind.from_json(parsed(body))
+    except BankMessageError as error:
+        raise Refused(400, str(error)) from None

@@ -10,87 +10,52 @@ asked for, 413 a body too long; the body is {"error": ..}. Whoever reaches the p
 to be a terminal: put it behind TLS with client certificates, which the server in front does.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from sscard.registry.centre import Centre
 from sscard.spec.online import ActionKind, ActionResult, MessageError, Report
+from sscard.transport.web import Application, Refused, Route, json_application, parsed
 
 __all__ = ["BODY_MAX", "Application", "service"]
 
 BODY_MAX = 65_536
 """Bytes of a request: a report has a few hundred."""
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-
-class _Refused(Exception):
-    """The request is answered with this status."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
 
 def service(centre: Centre) -> Application:
     """Return the ASGI application of a centre."""
 
-    async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        if scope["type"] != "http":
-            raise ValueError(f"this service speaks http, not {scope['type']}")
+    def decide(body: bytes) -> dict[str, Any]:
         try:
-            status, answer = (
-                200,
-                _answer(centre, scope["method"], scope["path"], await _body(receive)),
-            )
-        except _Refused as refused:
-            status, answer = refused.status, {"error": str(refused)}
+            return centre.decide(Report.from_json(parsed(body))).to_json()
         except MessageError as error:
-            status, answer = 400, {"error": str(error)}
-        body = json.dumps(answer, ensure_ascii=False).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            raise Refused(400, str(error)) from None
 
-    return application
+    def confirm(body: bytes) -> dict[str, Any]:
+        report, results = _confirmation(body)
+        try:
+            centre.confirm(report, results)
+        except (KeyError, ValueError) as error:
+            raise Refused(409, str(error)) from None
+        return {}
+
+    routes: dict[str, Route] = {
+        "/decide": ("POST", decide),
+        "/confirm": ("POST", confirm),
+        "/blacklist": ("GET", lambda body: centre.blacklist.to_json()),
+    }
+    return json_application(routes, BODY_MAX)
 
 
-def _answer(centre: Centre, method: str, path: str, body: bytes) -> dict[str, Any]:
-    routes = {"/decide": "POST", "/confirm": "POST", "/blacklist": "GET"}
-    if path not in routes:
-        raise _Refused(404, f"there is no {path}")
-    if method != routes[path]:
-        raise _Refused(405, f"{path} is for {routes[path]}")
-    if path == "/blacklist":
-        return centre.blacklist.to_json()
-    data = _parsed(body)
-    if path == "/decide":
-        return centre.decide(Report.from_json(data)).to_json()
+def _confirmation(body: bytes) -> tuple[Report, tuple[ActionResult, ...]]:
+    data = parsed(body)
     if not isinstance(data, Mapping):
-        raise MessageError("a message is a JSON object")
+        raise Refused(400, "a message is a JSON object")
     try:
-        centre.confirm(Report.from_json(data.get("report")), _results(data.get("results")))
-    except (KeyError, ValueError) as error:
-        if isinstance(error, MessageError):
-            raise
-        raise _Refused(409, str(error)) from None
-    return {}
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise MessageError("the body is no JSON") from None
+        return Report.from_json(data.get("report")), _results(data.get("results"))
+    except MessageError as error:
+        raise Refused(400, str(error)) from None
 
 
 def _results(data: object) -> tuple[ActionResult, ...]:
@@ -105,26 +70,3 @@ def _results(data: object) -> tuple[ActionResult, ...]:
         except ValueError as error:
             raise MessageError(str(error)) from None
     return tuple(found)
-
-
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Refused(400, "the request broke off")
-        body += bytes(message.get("body", b""))
-        if len(body) > BODY_MAX:
-            raise _Refused(413, f"a message has at most {BODY_MAX} bytes")
-        if not message.get("more_body", False):
-            return body
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """Answer a server that asks whether we are ready: there is nothing to start or stop."""
-    while True:
-        message = await receive()
-        phase = message["type"].removeprefix("lifespan.")
-        await send({"type": f"lifespan.{phase}.complete"})
-        if phase == "shutdown":
-            return

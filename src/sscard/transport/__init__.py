@@ -2,7 +2,8 @@
 
 `port` is the seam (two small protocols); `memory` joins the sides without a wire; `vpcd` puts
 a card into the virtual reader of pcscd; `serve` keeps cards in reader slots; `pcscd` starts a
-private daemon, `readers` asks one for the state of its slots. Nothing here knows what a card
+private daemon, `readers` asks one for the state of its slots;
+`web` is JSON over HTTP for the services beside the card. Nothing here knows what a card
 is made of.
 """
 
