@@ -381,6 +381,30 @@ def test_offline_transactions_are_booked_for_their_tc(host):
     assert host.audit() == []
 
 
+@pytest.mark.parametrize("before", ["declined", "reversed"])
+def test_pse_5_4_b_a_card_that_could_not_hear_the_host(host, before):
+    """The terminal gave up; the TC says the card could not go on line, and binds the bank."""
+    amount = 100_001 if before == "declined" else 12345
+    assert host.authorise(request(amount=amount)).approved == (before == "reversed")
+    if before == "reversed":
+        host.reverse(reversal())
+    heard = completion(offline=True, amount=amount)
+    assert "went on line" in host.complete(heard).reason
+    ended = completion(offline=True, amount=amount, chip={"cvr": "03651002"})
+    assert host.complete(ended).accepted
+    assert host.complete(ended).again
+    assert host.clear(batch(ended)).booked == 1
+    assert host.clear(batch(ended, number=2)).booked == 0
+    assert host.account(ACCOUNT)[4:6] == (100_000 - amount, 0)
+    assert host.audit() == []
+
+
+def test_a_counter_of_an_advice_is_seen(host):
+    assert host.complete(completion(1, atc=7, offline=True)).accepted
+    assert "seen already" in host.authorise(request(2, atc=7)).reason
+    assert host.authorise(request(3, atc=8)).approved
+
+
 def test_a_refund(host):
     assert host.authorise(request(kind=Kind.REFUND)).approved
     assert host.account(ACCOUNT).held_fen == 0

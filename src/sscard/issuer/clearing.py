@@ -40,6 +40,8 @@ from sscard.spec.banking import (
 __all__ = ["Clearing"]
 
 _AAC, _TC = 0x00, 0x40
+_SAID_NO = (State.DECLINED.value, State.REVERSED.value)
+_UNABLE_ONLINE = (2, 1)
 
 
 class _Refused(Exception):
@@ -129,11 +131,10 @@ class Clearing:
             if ended[row.state]:
                 return Acknowledgement(accepted=True, again=True)
             raise _Refused(f"it ended already: {row.state}")
+        if approved and row.state in _SAID_NO:
+            self._take_offline(connection, completion, row)
+            return Acknowledgement(accepted=True)
         if approved:
-            if row.state == State.DECLINED:
-                raise _Refused("it was declined")
-            if row.state == State.REVERSED:
-                raise _Refused("it was reversed")
             self._require_final(completion, row.atc)
         self._confirm_scripts(connection, row, completion.script_results)
         if approved:
@@ -151,13 +152,35 @@ class Clearing:
             raise _Refused("the card is not known here")
         approved = completion.outcome is Outcome.APPROVED
         atc = self._require_final(completion, None, kinds=(_TC,) if approved else (_AAC,))
-        used = select(t.transactions).filter_by(pan=completion.pan, psn=completion.psn, atc=atc)
-        if connection.execute(used).first() is not None:
+        same = {"pan": completion.pan, "psn": completion.psn, "atc": atc}
+        if connection.execute(select(t.transactions).filter_by(**same)).first() is not None:
             raise _Refused("the card's transaction with this counter came already")
+        if atc is not None and atc > found.atc_last:
+            card = update(t.cards).filter_by(pan=completion.pan, psn=completion.psn)
+            connection.execute(card.values(atc_last=atc))
         state = State.COMPLETED if approved else State.DECLINED
         held = completion.amount_fen if approved and reserves(completion.kind) else 0
         self._enter(connection, completion, state, kind=completion.kind, atc=atc, held=held)
         ledger.hold(connection, found.account, held)
+
+    def _take_offline(self, connection: Connection, completion: Completion, row: Row[Any]) -> None:
+        """Honour the TC of a card that could not hear the host's no, or whose request is undone.
+
+        The terminal gave up waiting and the card decided off line: the CVR in its TC says so.
+        Source: pse-pboc 5.4 B.
+        """
+        if not completion.offline:
+            raise _Refused(f"it is {row.state}")
+        atc = self._require_final(completion, row.atc)
+        if not ChipData.parse(completion.icc).application.cvr.bit(*_UNABLE_ONLINE):
+            raise _Refused(f"it is {row.state}, and the card went on line")
+        found = find_card(connection, row.pan, row.psn)
+        if found is None:
+            raise _Refused("the card is not known here")
+        held = row.amount_fen if reserves(completion.kind) else 0
+        ledger.hold(connection, found.account, held)
+        entered = {"state": State.COMPLETED.value, "held_fen": held, "atc": atc}
+        connection.execute(_at(row).values(**entered))
 
     def _book(self, connection: Connection, item: Completion) -> None:
         if item.outcome is not Outcome.APPROVED or item.kind is Kind.BALANCE:
@@ -173,6 +196,10 @@ class Clearing:
             _require_same(item, row)
             if row.state == State.CLEARED:
                 raise _Refused("it is booked already")
+            if row.state in _SAID_NO:
+                self._take_offline(connection, item, row)
+                row = transaction(connection, item.key)
+                assert row is not None, "it was there just now"
             if row.state not in (*OPEN_STATES, State.EXPIRED.value):
                 raise _Refused(f"it is {row.state}")
             self._require_final(item, row.atc)
