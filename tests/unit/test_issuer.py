@@ -113,8 +113,10 @@ def test_pse_11_5_pin_change_and_a_script_before(host):
     assert "654321" not in repr(host.scripts(CARD))
 
 
-def test_pse_4_7_a_card_and_the_host(host):
-    """Authentication both ways and clearing, with the emulated card itself."""
+def test_pse_4_8_a_card_and_the_host(host):
+    """Authentication both ways, scripts and clearing, with the emulated card itself."""
+    host.order_pin(CARD, "654321")
+    host.order(CARD, ScriptOrder(ScriptKind.PUT_DATA, tag=0x9F58, value=b"\x05"))
     desk = Desk(new_card("pboc")).begin()
     desk.data("002000800826123456FFFFFFFF")
     first = bytes.fromhex(desk.ac(ARQC))
@@ -123,9 +125,15 @@ def test_pse_4_7_a_card_and_the_host(host):
     assert desk.sw("008200000A" + tlv.find(answer.issuer_data, 0x91).hex()) == "9000"
     second = bytes.fromhex(desk.ac(0x40, arc="3030"))
     assert second[2] == 0x40
-    ended = completion(icc=_field_55(second))
+    for tag, apdu in commands(answer):
+        assert (tag, desk.sw(apdu)) == (0x72, "9000")
+    results = tuple(b"\x20" + number.to_bytes(4, "big") for number, _, _ in host.scripts(CARD))
+    ended = completion(icc=_field_55(second), script_results=results)
     assert host.complete(ended).accepted
+    assert [state for _, _, state in host.scripts(CARD)] == ["done", "done"]
     assert host.clear(batch(ended)).booked == 1
+    assert desk.begin().sw("002000800826654321FFFFFFFF") == "9000"
+    assert desk.element("9F58") == "05"
 
 
 def _field_55(answer):
