@@ -1,9 +1,12 @@
 """The messages between terminal and bank: strict both ways, and silent about cards."""
 
 import json
+from contextlib import suppress
 from datetime import date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sscard.spec.banking import (
     AuthorisationRequest,
@@ -105,3 +108,19 @@ def test_errors_repeat_no_long_text():
 
 def test_the_key_is_terminal_trace_and_day():
     assert request().key == completion().key == TransactionKey("00000001", 7, date(2026, 7, 1))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([request(), completion()]), st.data())
+def test_a_spoilt_message_is_a_message_error_or_a_message(message, data):
+    row = message.to_json()
+    row[data.draw(st.sampled_from(sorted(row)))] = data.draw(JSON)
+    with suppress(BankMessageError):
+        again = type(message).from_json(row)
+        assert type(message).from_json(again.to_json()) == again

@@ -1,14 +1,11 @@
 """The centre: decisions, orders, blacklist; alone, as an ASGI application, and over HTTP."""
 
-import asyncio
 import json
 import socket
-import threading
-import time
 from contextlib import suppress
 
 import pytest
-import uvicorn
+from http_bench import call, serving
 from hypothesis import given
 from hypothesis import strategies as st
 from social_counter import AT, PIN, TODAY, psam, terminal, vault
@@ -266,25 +263,6 @@ def test_a_spoilt_message_is_a_message_error_or_a_message(message, data):
 # ---- the ASGI application ------------------------------------------------------------------------
 
 
-def call(application, method, path, *pieces):
-    """Run one request through an application; return status and JSON."""
-    parts = list(pieces) or [b""]
-    waiting = [
-        {"type": "http.request", "body": body, "more_body": number < len(parts) - 1}
-        for number, body in enumerate(parts)
-    ]
-    sent = []
-
-    async def receive():
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(application({"type": "http", "method": method, "path": path}, receive, send))
-    return sent[0]["status"], json.loads(sent[1]["body"])
-
-
 def test_the_service_decides_confirms_and_lists(centre):
     centre.order(CODE, Action(ActionKind.PIN_UNBLOCK))
     app = service(centre)
@@ -335,17 +313,8 @@ def test_the_service_refuses_wrong_results(centre, results):
 @pytest.fixture
 def served(centre):
     """The centre behind a real server; its address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(service(centre), log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving(service(centre)) as url:
+        yield url
 
 
 def test_a_terminal_and_a_centre_over_http(centre, served):

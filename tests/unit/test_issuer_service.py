@@ -1,33 +1,15 @@
 """The bank's host as an ASGI application, and over HTTP."""
 
-import asyncio
 import json
 import socket
-import threading
-import time
 
 import pytest
-import uvicorn
 from bank_desk import ACCOUNT, batch, completion, new_host, request, reversal
+from http_bench import call, serving
 
 from sscard.errors import TransportError
 from sscard.issuer import HostClient, service
 from sscard.issuer.service import BODY_MAX
-
-
-def call(application, method, path, body):
-    """Run one request through an application; return status and JSON."""
-    waiting = [{"type": "http.request", "body": body}]
-    sent = []
-
-    async def receive():
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(application({"type": "http", "method": method, "path": path}, receive, send))
-    return sent[0]["status"], json.loads(sent[1]["body"])
 
 
 @pytest.mark.parametrize(
@@ -53,17 +35,8 @@ def test_the_service_refuses(method, path, body, status):
 def served():
     """A host behind a real server; the host and its address."""
     host = new_host()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(service(host), log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield host, f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving(service(host)) as url:
+        yield host, url
 
 
 def test_a_terminal_in_another_process_over_http(served):

@@ -93,6 +93,7 @@ COUNTERS = st.integers(1, 0xFFFF)
 def test_pyemv_agrees(mdk, pan, atc, data, ac1):
     """With the common session key: pyemv has no session key of PBOC's."""
     roots = [Root(f"MDK-{which}@PSE.DF01", mdk, levels=1) for which in MDK]
+    roots += ROOTS[3:]
     bank = BankVault(MemoryVault(Party.BANK, roots), form=SessionForm.COMMON)
     card = BankCard(pan, "01")
     udk = kd.derive_icc_mk_a(mdk, pan, "01")
@@ -102,3 +103,7 @@ def test_pyemv_agrees(mdk, pan, atc, data, ac1):
     header = bytes((0x84, 0x1E, 0, 0, 4))
     expected = sm.generate_command_mac(session, header + atc.to_bytes(2, "big") + ac1 + data, 4)
     assert bank.script_mac(card, atc, ac1, header, data) == expected
+    pin = str(10**5 + atc)
+    block = sm.format_vis_pin_block(pboc.udk(mdk, pan, "01"), pin)
+    sealed = sm.encrypt_command_data(session, block, sm.EncryptionType.VISA)
+    assert bank.pin_change(card, atc, bank.stored_pin(card, pin)) == sealed
