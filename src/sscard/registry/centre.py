@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sscard.keys import equal
-from sscard.keys.vault import CardIdentity, KeyRef, Vault
+from sscard.keys.vault import CardIdentity, ForeignKey, KeyRef, Party, Vault
 from sscard.spec.online import Action, ActionKind, ActionResult, Blacklist, Report, Verdict
 
 __all__ = ["CardEntry", "Centre", "Standing"]
@@ -58,7 +58,7 @@ class Centre:
     """The register of cards and what it answers.
 
     `vault`, when given, holds IRK: a report's proof is then checked, and a card without one is
-    not taken. `settles` says whether bills from elsewhere are taken over.
+    not taken; ForeignKey for a vault of bank keys. `settles` says whether bills from elsewhere are taken over.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class Centre:
         vault: Vault | None = None,
         settles: bool = True,
     ) -> None:
+        if vault is not None and vault.party is not Party.SOCIAL:
+            raise ForeignKey("a centre works with a vault of social keys, and only with it")
         self._cards: list[CardEntry] = []
         self._by_code: dict[bytes, CardEntry] = {}
         self._by_chip: dict[bytes, CardEntry] = {}

@@ -16,6 +16,7 @@ from sscard.keys.vault import (
     SessionForm,
     UnknownKey,
 )
+from sscard.registry import Centre
 
 CARD = BankCard("6210950000000000017", "00")
 MDK = {
@@ -76,6 +77,8 @@ def test_bank_and_social_keys_share_no_vault():
         BankVault(MemoryVault(Party.SOCIAL))
     with pytest.raises(ForeignKey):
         BankVault(MemoryVault(Party.BANK), place="SSSE")
+    with pytest.raises(ForeignKey):
+        Centre(vault=MemoryVault(Party.BANK))
     with pytest.raises(ForeignKey):
         MemoryVault(Party.BANK).install(Root("IRK@SSSE", bytes(16), levels=3))
     with pytest.raises(UnknownKey):
