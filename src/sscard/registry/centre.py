@@ -58,7 +58,8 @@ class Centre:
     """The register of cards and what it answers.
 
     `vault`, when given, holds IRK: a report's proof is then checked, and a card without one is
-    not taken; ForeignKey for a vault of bank keys. `settles` says whether bills from elsewhere are taken over.
+    not taken. `settles` says whether bills from elsewhere are taken over. Errors: ForeignKey
+    for a vault of bank keys.
     """
 
     def __init__(
