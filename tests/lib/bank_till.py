@@ -10,8 +10,10 @@ from datetime import datetime
 from functools import cache
 from math import gcd, prod
 
+from pse_desk import debit_card, risk
+
 from sscard.card import Card, Link
-from sscard.iso.tlv import encode, encode_dol
+from sscard.iso.tlv import encode
 from sscard.keys.rsa import RsaKey, digest, recover
 from sscard.spec.ca_keys import CaKey
 from sscard.spec.pboc import DEBIT_AID, PSE_NAME, RID
@@ -55,6 +57,17 @@ def till(card, terminal=PLAIN_PIN_POS, *, pin="123456", link: Link = "apdu", **s
     usual = {"pad": KeyedPad.of(pin), "random": unpredictable, "draw": lambda: 99}
     keys = settings.pop("ca_keys", (CA_11_7, test_ca()))
     return BankTerminal(port(card, link), terminal, keys, **(usual | settings))
+
+
+def quiet(terminal=PLAIN_PIN_POS):
+    """Return a terminal that has nothing against anything, up to 10,000.00."""
+    return with_aid(
+        terminal,
+        floor_limit=1_000_000,
+        tac_default=bytes(5),
+        tac_denial=bytes(5),
+        tac_online=bytes(5),
+    )
 
 
 def with_aid(terminal, **changes):
@@ -130,11 +143,8 @@ def certificate(
     return signed, remainder, exponent
 
 
-CDOL1 = encode_dol(
-    [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1)]
-    + [(0x9F37, 4)]
-)
-CDOL2 = encode_dol([(0x8A, 2), (0x95, 5), (0x9F37, 4)])
+CDOL1 = h("9F02069F03069F1A0295055F2A029A039C019F3704")
+CDOL2 = h("8A0295059F3704")
 
 OBJECTS = {
     0x5A: h("6210950000000000017F"),
@@ -304,6 +314,40 @@ class PaperCard:
         form, hash_id = plant.pop("form", 3), plant.pop("hash_id", 1)
         fields = bytes((form, hash_id)) + h(plant.pop("dac"))
         return ISSUER.sign(block(fields, ISSUER.size, plant.pop("static"), **plant))
+
+
+STATIC_11_7 = h(
+    "5A0A6210950000000000017F5F24033012315F25032001015F280201565F3401009F0702AB809F0D05D86004A800"
+    "9F0E0500100000009F0F05D86004F8008E100000000000000000420341031E031F00"
+)
+"""Record 1 of SFI 2, the signed one, of the card of pse-pboc 11.3."""
+
+
+def signed_card(aip="7D00", static=STATIC_11_7, ada="0000", **dgis):
+    """Return an emulated card like that of section 11, signed anew by the tests' CA.
+
+    It wants nothing online of its own accord; `dgis` as `debit_card` takes them.
+    """
+    issuer, remainder, exponent = certificate(CA, ISSUER)
+    plant = {"form": 4, "identifier": "6210950000000000017f", "static": static + h(aip)}
+    icc, icc_rest, icc_exponent = certificate(ISSUER, ICC, **plant)
+    ssad = ISSUER.sign(block(h("0301DAC1"), ISSUER.size, static + h(aip)))
+    records = {
+        "0201": [(None, static)],
+        "0301": [(0x8F, h("99")), (0x9F32, exponent), (0x92, remainder), (0x90, issuer)],
+        "0302": [(0x9F46, icc), (0x9F47, icc_exponent), (0x9F48, icc_rest)],
+        "0303": [(0x93, ssad)],
+    }
+    made = {f"dgi_{dgi}": _record(parts) for dgi, parts in records.items()}
+    made |= {f"dgi_82{n:02}": part.hex() for n, part in enumerate(ICC.crt_parts(), 1)}
+    made["dgi_9104"] = f"8202{aip}940C080101001001020118010300"
+    made["dgi_0E01"] = risk(ada)
+    return debit_card(**(made | dgis))
+
+
+def _record(parts):
+    body = b"".join(value if tag is None else encode(tag, value) for tag, value in parts)
+    return encode(0x70, body).hex().upper()
 
 
 assert recover(CA.modulus, 3, CA.sign(bytes(CA.size))) == bytes(CA.size)
