@@ -14,6 +14,7 @@ from pse_desk import debit_card, risk
 
 from sscard.card import Card, Link
 from sscard.iso.tlv import encode
+from sscard.keys.pboc import arpc, session_key
 from sscard.keys.rsa import RsaKey, digest, recover
 from sscard.spec.ca_keys import CaKey
 from sscard.spec.pboc import DEBIT_AID, PSE_NAME, RID
@@ -351,3 +352,61 @@ def _record(parts):
 
 
 assert recover(CA.modulus, 3, CA.sign(bytes(CA.size))) == bytes(CA.size)
+
+
+class Bank:
+    """A host as tests want it: what it answers, and what it was told."""
+
+    def __init__(self, arc=b"00", *, authentication=None, before=(), after=(), balance=None,
+                 down=False, spoil=False):  # fmt: skip
+        self.arc, self.authentication = arc, authentication
+        self.before, self.after, self.balance = before, after, balance
+        self.down, self.spoil = down, spoil
+        self.requests, self.completions, self.reversals = [], [], []
+
+    def ask(self, transaction, first, block):
+        self.requests.append(transaction)
+        self.t, self.pin_block = transaction, block
+        if self.down:
+            return None
+        from sscard.terminal.bank.online import Answer
+
+        auth = self.authentication
+        if auth is None:
+            sk = session_key(h("B92C67C30286B8C739D70B1BF6C7D510"), first.atc)
+            auth = arpc(sk, first.value, self.arc) + self.arc
+        if self.spoil:
+            auth = bytes(8) + self.arc
+        return Answer(self.arc, auth, self.before, self.after, self.balance)
+
+    def complete(self, *a, **k):
+        self.completions.append(a)
+        self.script_results = self.t.given.get(0x9F5B)
+
+    def reverse(self, *a, **k):
+        self.reversals.append(a)
+
+    @property
+    def elements(self):
+        return {
+            f"{t:02X}": (self.t.value(t) or b"").hex().upper()
+            for t in (
+                0x9F26,
+                0x9F10,
+                0x95,
+                0x9F34,
+                0x9F02,
+                0x9F03,
+                0x9F1A,
+                0x5F2A,
+                0x9A,
+                0x9C,
+                0x9F37,
+                0x82,
+                0x9F36,
+            )
+        }
+
+    @property
+    def pan(self):
+        return self.t.pan

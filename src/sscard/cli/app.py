@@ -16,6 +16,7 @@ from sscard.cli import (
     image,
     keys,
     national,
+    pay,
     profiles,
     run,
     serve,
@@ -90,6 +91,7 @@ app.command("run")(run.run)
 app.command("explain")(apdu.explain)
 app.command("read")(social.read)
 app.command("update")(social.update)
+app.command("pay")(pay.pay)
 app.command("conformance")(conformance.conformance)
 app.command("tree")(image.tree)
 app.command("dump")(image.dump)

@@ -37,7 +37,7 @@ class HostLink:
         return self._host.ask(transaction, first, block)
 
     def complete(self, transaction, first, last, answer, *, approved):
-        pass
+        self._host.complete(transaction)
 
     def reverse(self, transaction, first, answer):
-        pass
+        self._host.reverse(transaction)

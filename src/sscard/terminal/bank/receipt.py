@@ -63,6 +63,16 @@ class Receipt:
         word = "APPROVED" if self.approved else "DECLINED"
         return f"{word} {'online' if self.online else 'offline'}"
 
+    @property
+    def tvr_words(self) -> list[str]:
+        """The bits of the TVR that are set, in words."""
+        return words_of(self.tvr, TVR_BITS, 5)
+
+    @property
+    def tsi_words(self) -> list[str]:
+        """The bits of the TSI that are set, in words."""
+        return words_of(self.tsi, TSI_BITS, 2)
+
     def lines(self) -> list[tuple[str, str]]:
         """Return the receipt as (what, value) lines; empty values are left out."""
         rows = [
@@ -109,9 +119,9 @@ class Receipt:
             "holder": self.holder,
             "signature": self.signature,
             "tvr": bytes(self.tvr).hex().upper(),
-            "tvr_words": words_of(self.tvr, TVR_BITS, 5),
+            "tvr_words": self.tvr_words,
             "tsi": bytes(self.tsi).hex().upper(),
-            "tsi_words": words_of(self.tsi, TSI_BITS, 2),
+            "tsi_words": self.tsi_words,
             "balance": self.balance,
             "reference": self.reference,
             "reasons": list(self.reasons),

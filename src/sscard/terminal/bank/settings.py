@@ -63,7 +63,7 @@ class AidSettings:
     aid: bytes
     partial: bool = True
     version: bytes = bytes.fromhex("0020")
-    tac_default: bytes = bytes.fromhex("D84004F800")
+    tac_default: bytes = bytes.fromhex("D84000A800")
     tac_denial: bytes = bytes.fromhex("0010000000")
     tac_online: bytes = bytes.fromhex("D84004F800")
     floor_limit: int = 0
