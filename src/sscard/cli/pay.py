@@ -58,7 +58,9 @@ def pay(
     link: LinkOption = "apdu",
     *,
     balance: Annotated[bool, typer.Option("--balance", help="Ask for the balance only.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="The line to the bank is down.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="The line to the bank is down.")
+    ] = False,
     force_online: Annotated[
         bool, typer.Option("--force-online", help="The merchant wants the bank asked.")
     ] = False,

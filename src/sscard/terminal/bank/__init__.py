@@ -6,7 +6,8 @@
 transaction knows. Imports neither the card's code nor the issuer's.
 """
 
-from sscard.terminal.bank.closing import Attendant, BatchRecord, Decision, Memory
+from sscard.terminal.bank.closing import Attendant, BatchRecord, Memory
+from sscard.terminal.bank.course import Decision
 from sscard.terminal.bank.errors import (
     ApplicationBlocked,
     BadCardData,

@@ -6,19 +6,16 @@ for the floor limit.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 
 from sscard.spec.emv import CvmCode, TransactionType
 from sscard.spec.pboc import TVR_BITS
-from sscard.terminal.bank.cvm import Verification
-from sscard.terminal.bank.generate import Cryptogram
-from sscard.terminal.bank.oda import OfflineAuthentication
-from sscard.terminal.bank.online import Answer
+from sscard.terminal.bank.course import Course
 from sscard.terminal.bank.receipt import Receipt, masked, money, title_of, words_of
 from sscard.terminal.bank.selection import Candidate
+from sscard.terminal.bank.settings import Terminal
 from sscard.terminal.bank.transaction import Transaction
 
-__all__ = ["Attendant", "BatchRecord", "Decision", "Memory", "receipt_of"]
+__all__ = ["Attendant", "BatchRecord", "Memory", "receipt_of"]
 
 _REASONS = {
     1: "service not allowed",
@@ -41,25 +38,6 @@ _BATCH = (
     *(0x9F36, 0x9F37, 0x9F41, 0x9F5B, 0x8A),
 )
 """Elements of a clearing record (EMV Book 4 10.2): those that are there."""
-
-
-class Decision(Enum):
-    """How a transaction ended: approved or not, on line or not."""
-
-    APPROVED_OFFLINE = (True, False)
-    DECLINED_OFFLINE = (False, False)
-    APPROVED_ONLINE = (True, True)
-    DECLINED_ONLINE = (False, True)
-
-    @property
-    def approved(self) -> bool:
-        """Whether it is paid."""
-        return self.value[0]
-
-    @property
-    def online(self) -> bool:
-        """Whether the host decided."""
-        return self.value[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +87,9 @@ class Memory:
         """Return what was approved offline for a PAN since it was last online."""
         return self._spent.get(pan, 0)
 
-    def keep(self, transaction: Transaction, decision: Decision, last: Cryptogram | None) -> None:
+    def keep(self, course: Course) -> None:
         """Take down a finished transaction."""
+        transaction, decision = course.transaction, course.decision
         pan = transaction.pan
         if decision.online:
             self._spent.pop(pan, None)
@@ -121,49 +100,42 @@ class Memory:
         record = BatchRecord(pan, decision.approved, elements)
         if decision.approved and transaction.type is not TransactionType.BALANCE:
             self.batch.append(record)
-        elif last is not None and last.advice:
+        elif course.last.advice:
             self.advices.append(record)
 
 
-def receipt_of(
-    transaction: Transaction,
-    decision: Decision,
-    label: str,
-    last: Cryptogram | None,
-    verification: Verification,
-    oda: OfflineAuthentication,
-    answer: Answer | None,
-) -> Receipt:
+def receipt_of(course: Course) -> Receipt:
     """Return the receipt of a finished transaction."""
-    terminal = transaction.terminal
-    assert last is not None, "a decided transaction has a cryptogram"
-    kind = last.kind.name
-    known = answer is not None and answer.balance is not None
+    transaction, answer, last = course.transaction, course.answer, course.last
+    terminal, decision = transaction.terminal, course.decision
+    balance = None if answer is None else answer.balance
     return Receipt(
         title=title_of(transaction),
         approved=decision.approved,
         online=decision.online,
-        amount=money(transaction.amount, terminal.exponent, terminal.currency),
+        amount=_money(terminal, transaction.amount),
         at=transaction.at,
         merchant=terminal.merchant.name,
         terminal=terminal.identifier,
-        application=label,
+        application=course.label,
         aid=transaction.aid.hex().upper(),
         pan=masked(transaction.pan),
         psn=transaction.psn,
         atc=last.atc,
-        cryptogram=f"{kind} {last.value.hex().upper()}",
+        cryptogram=f"{last.kind.name} {last.value.hex().upper()}",
         arc=(transaction.value(0x8A) or b"").decode("ascii", "replace"),
         holder=_holder(transaction),
-        signature=decision.approved and verification.signature,
+        signature=decision.approved and course.verification.signature,
         tvr=transaction.tvr,
         tsi=transaction.tsi,
-        balance=money(answer.balance, terminal.exponent, terminal.currency)
-        if known and answer is not None and answer.balance is not None
-        else "",
+        balance="" if balance is None else _money(terminal, balance),
         reference="" if answer is None else answer.reference,
-        reasons=() if decision.approved else _reasons(transaction, last, oda, answer),
+        reasons=() if decision.approved else _reasons(course),
     )
+
+
+def _money(terminal: Terminal, amount: int) -> str:
+    return money(amount, terminal.exponent, terminal.currency)
 
 
 def _holder(transaction: Transaction) -> str:
@@ -174,18 +146,13 @@ def _holder(transaction: Transaction) -> str:
     return known if results[2] != 1 else ""
 
 
-def _reasons(
-    transaction: Transaction,
-    last: Cryptogram,
-    oda: OfflineAuthentication,
-    answer: Answer | None,
-) -> tuple[str, ...]:
+def _reasons(course: Course) -> tuple[str, ...]:
     """Return what stood against it: the host, the card, the terminal's own findings."""
     found = []
-    if answer is not None:
-        found.append(f"the bank answered {answer.arc.decode('ascii', 'replace')}")
-    elif last.reason in _REASONS:
-        found.append(f"the card: {_REASONS[last.reason]}")
-    if oda.reason:
-        found.append(oda.reason)
-    return (*found, *words_of(transaction.tvr, TVR_BITS, 5))
+    if course.answer is not None:
+        found.append(f"the bank answered {course.answer.arc.decode('ascii', 'replace')}")
+    elif course.last.reason in _REASONS:
+        found.append(f"the card: {_REASONS[course.last.reason]}")
+    if course.oda.reason:
+        found.append(course.oda.reason)
+    return (*found, *words_of(course.transaction.tvr, TVR_BITS, 5))

@@ -13,7 +13,7 @@ from sscard.terminal.bank.action import Request
 from sscard.terminal.bank.ber import objects, template
 from sscard.terminal.bank.certificates import NotAuthentic
 from sscard.terminal.bank.errors import BadCardData, Terminated, unexpected
-from sscard.terminal.bank.oda import Method, OfflineAuthentication, open_signed
+from sscard.terminal.bank.oda import OfflineAuthentication, open_signed
 from sscard.terminal.bank.transaction import Transaction, dol_entries
 from sscard.terminal.stack import Channel
 
@@ -145,8 +145,3 @@ def _hash_certificate(transaction: Transaction, dol: bytes, what: str) -> None:
         tdol = transaction.settings.default_tdol or b""
         transaction.note(Tvr.DEFAULT_TDOL)
     transaction.given[_TC_HASH] = digest(transaction.fill(tdol, "TDOL"))
-
-
-def failed_signature(oda: OfflineAuthentication) -> bool:
-    """Whether a combined signature was asked for, or would have been, and did not check."""
-    return oda.method is Method.CDA and bool(oda.reason)

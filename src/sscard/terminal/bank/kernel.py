@@ -5,7 +5,6 @@ elsewhere comes in from outside: the host, the PIN pad, the attendant, chance, t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import randbelow, token_bytes
 from typing import Self
@@ -17,7 +16,8 @@ from sscard.spec.ca_keys import CaKey
 from sscard.spec.emv import APPROVALS, REFERRALS, TransactionType, Tsi, Tvr
 from sscard.terminal.bank import selection
 from sscard.terminal.bank.action import Request, after_failing_to_go_online, first_request
-from sscard.terminal.bank.closing import Attendant, Decision, Memory, receipt_of
+from sscard.terminal.bank.closing import Attendant, Memory, receipt_of
+from sscard.terminal.bank.course import Course, Decision
 from sscard.terminal.bank.cvm import OnlinePin, Verification, verify_holder
 from sscard.terminal.bank.errors import (
     ApplicationBlocked,
@@ -25,8 +25,8 @@ from sscard.terminal.bank.errors import (
     Cancelled,
     NoBankApplication,
 )
-from sscard.terminal.bank.generate import Cryptogram, generate
-from sscard.terminal.bank.oda import Method, OfflineAuthentication, authenticate
+from sscard.terminal.bank.generate import generate
+from sscard.terminal.bank.oda import authenticate
 from sscard.terminal.bank.online import Answer, Host, HostLink
 from sscard.terminal.bank.pinpad import PinPad
 from sscard.terminal.bank.reading import initiate, read_records
@@ -44,20 +44,6 @@ __all__ = ["BankTerminal"]
 
 _APPROVED_OFFLINE, _DECLINED_OFFLINE = b"Y1", b"Z1"
 _UNABLE_APPROVED, _UNABLE_DECLINED = b"Y3", b"Z3"
-
-
-@dataclass(slots=True)
-class _Course:
-    """How far one transaction has come: what later steps and the receipt look at."""
-
-    transaction: Transaction
-    label: str
-    verification: Verification
-    oda: OfflineAuthentication = field(default_factory=lambda: OfflineAuthentication(Method.NONE))
-    first: Cryptogram | None = None
-    last: Cryptogram | None = None
-    answer: Answer | None = None
-    decision: Decision = Decision.DECLINED_OFFLINE
 
 
 class BankTerminal:
@@ -155,21 +141,12 @@ class BankTerminal:
         risk = RiskData(self._draw, spent, self.memory.exceptions, forced)
         manage_risk(self.channel, transaction, risk)
         self._decide(course)
-        receipt = receipt_of(
-            transaction,
-            course.decision,
-            course.label,
-            course.last or course.first,
-            course.verification,
-            course.oda,
-            course.answer,
-        )
-        self.memory.keep(transaction, course.decision, course.last or course.first)
-        return receipt
+        self.memory.keep(course)
+        return receipt_of(course)
 
     def _begin(
         self, kind: TransactionType, amount: int, at: datetime, other: int
-    ) -> tuple[_Course, bytes]:
+    ) -> tuple[Course, bytes]:
         """Select an application that takes the transaction; return it begun, and its AFL."""
         blocked: ApplicationBlocked | None = None
         for candidate in self._agreed(selection.candidates(self.channel, self.terminal)):
@@ -201,7 +178,7 @@ class BankTerminal:
                     self._attendant.document,
                     self._random,
                 )
-                return _Course(transaction, candidate.label, verification), afl
+                return Course(transaction, candidate.label, verification), afl
         raise blocked or NoBankApplication("the card's bank application takes no transaction")
 
     def _agreed(self, found: tuple[Candidate, ...]) -> "Sequence[Candidate]":
@@ -224,7 +201,7 @@ class BankTerminal:
             raise Cancelled("the card asks for the holder's consent, and there is none")
         return agreed
 
-    def _decide(self, course: _Course) -> None:
+    def _decide(self, course: Course) -> None:
         """First GENERATE AC, and what follows from its answer."""
         transaction, mode = course.transaction, self.terminal.cda_mode
         request = first_request(transaction)
@@ -233,14 +210,13 @@ class BankTerminal:
         )
         if request is Request.AAC:
             transaction.given[0x8A] = _DECLINED_OFFLINE
-        first = course.first = generate(
-            self.channel, transaction, request, course.oda, combined=combined
-        )
+        first = generate(self.channel, transaction, request, course.oda, combined=combined)
+        course.cryptograms.append(first)
         unsigned = combined and not first.signed
         if first.kind is Request.ARQC and not unsigned:
-            self._go_online(course, first)
+            self._go_online(course)
         elif first.kind is Request.ARQC:
-            self._second(course, first, Request.AAC, _DECLINED_OFFLINE)
+            self._second(course, Request.AAC, _DECLINED_OFFLINE)
             course.decision = Decision.DECLINED_OFFLINE
         elif first.kind is Request.TC and not unsigned:
             transaction.given[0x8A] = _APPROVED_OFFLINE
@@ -249,29 +225,31 @@ class BankTerminal:
             transaction.given[0x8A] = _DECLINED_OFFLINE
             course.decision = Decision.DECLINED_OFFLINE
 
-    def _go_online(self, course: _Course, first: Cryptogram) -> None:
+    def _go_online(self, course: Course) -> None:
         """Ask the host; without an answer, decide by the default action codes (10.9, 10.11)."""
         transaction = course.transaction
         if self._host is not None:
-            course.answer = self._host.ask(transaction, first, course.verification.block)
+            course.answer = self._host.ask(transaction, course.first, course.verification.block)
         if course.answer is None:
             request = after_failing_to_go_online(transaction)
             arc = _UNABLE_APPROVED if request is Request.TC else _UNABLE_DECLINED
-            good = self._second(course, first, request, arc)
+            good = self._second(course, request, arc)
             course.decision = Decision.APPROVED_OFFLINE if good else Decision.DECLINED_OFFLINE
             return
         approved = self._approved(transaction, course.answer)
         try:
-            good = self._finish_online(course, first, course.answer, approved=approved)
+            good = self._finish_online(course, course.answer, approved=approved)
         except SscardError:
             if approved:
-                self._reverse(course, first)
+                self._reverse(course)
             raise
         course.decision = Decision.APPROVED_ONLINE if good else Decision.DECLINED_ONLINE
         if approved and not good:
-            self._reverse(course, first)
+            self._reverse(course)
         elif self._host is not None:
-            self._host.complete(transaction, first, course.last, course.answer, approved=good)
+            self._host.complete(
+                transaction, course.first, course.last, course.answer, approved=good
+            )
 
     def _approved(self, transaction: Transaction, answer: Answer) -> bool:
         """Whether the host approves; a referral is the attendant's call (Book 4 6.3.?)."""
@@ -279,9 +257,7 @@ class BankTerminal:
             return self._attendant.referral(answer.arc)
         return answer.arc in APPROVALS
 
-    def _finish_online(
-        self, course: _Course, first: Cryptogram, answer: Answer, *, approved: bool
-    ) -> bool:
+    def _finish_online(self, course: Course, answer: Answer, *, approved: bool) -> bool:
         """Issuer authentication, scripts, second GENERATE AC, scripts; return what came of it."""
         transaction = course.transaction
         transaction.given[0x8A] = answer.arc
@@ -291,7 +267,7 @@ class BankTerminal:
                 self._authenticate_issuer(transaction, answer.authentication)
         run_scripts(self.channel, transaction, answer.before, final=False)
         request = Request.TC if approved else Request.AAC
-        good = self._second(course, first, request, answer.arc)
+        good = self._second(course, request, answer.arc)
         run_scripts(self.channel, transaction, answer.after, final=True)
         return good
 
@@ -302,22 +278,23 @@ class BankTerminal:
         if reply.sw != SW.OK:
             transaction.note(Tvr.ISSUER_AUTHENTICATION_FAILED)
 
-    def _second(self, course: _Course, first: Cryptogram, request: Request, arc: bytes) -> bool:
+    def _second(self, course: Course, request: Request, arc: bytes) -> bool:
         """Second GENERATE AC; return whether card and terminal approve."""
         transaction = course.transaction
         transaction.given[0x8A] = arc
         combined = (
             request is Request.TC and course.oda.combined and self.terminal.cda_mode.with_final_tc
         )
-        course.last = generate(
-            self.channel, transaction, request, course.oda, first=first, combined=combined
+        last = generate(
+            self.channel, transaction, request, course.oda, first=course.first, combined=combined
         )
-        return course.last.kind is Request.TC and (course.last.signed or not combined)
+        course.cryptograms.append(last)
+        return last.kind is Request.TC and (last.signed or not combined)
 
-    def _reverse(self, course: _Course, first: Cryptogram) -> None:
+    def _reverse(self, course: Course) -> None:
         """Tell the host that what it approved did not come about."""
         if self._host is not None and course.answer is not None:
-            self._host.reverse(course.transaction, first, course.answer)
+            self._host.reverse(course.transaction, course.first, course.answer)
 
     # ---- the end ------------------------------------------------------------------------------
 
