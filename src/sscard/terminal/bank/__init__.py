@@ -1,9 +1,10 @@
 """The bank terminal: an EMV and PBOC contact kernel over a port (EMV 4.x; pse-pboc).
 
 `kernel` is the order of the steps; every step is a module: `selection`, `reading`, `oda` (with
-`certificates`), `restrictions`, `cvm` (with `pinpad`), `risk`, `action`, `generate`, `online`,
-`scripts`, `closing` (with `receipt`). `settings` is a terminal as data, `transaction` what one
-transaction knows. Imports neither the card's code nor the issuer's.
+`certificates`), `restrictions`, `cvm` (with `pin_check` and `pinpad`), `risk`, `action`,
+`generate`, `online`, `scripts`, `closing` (with `receipt`). `settings` is a terminal as data,
+`transaction` what is known of one transaction, `course` how far it has come. Imports neither
+the card's code nor the issuer's.
 """
 
 from sscard.terminal.bank.closing import Attendant, BatchRecord, Memory

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sscard.terminal.bank.cvm import Verification
 from sscard.terminal.bank.generate import Cryptogram
 from sscard.terminal.bank.oda import Method, OfflineAuthentication
 from sscard.terminal.bank.online import Answer
+from sscard.terminal.bank.pin_check import Verification
 from sscard.terminal.bank.transaction import Transaction
 
 __all__ = ["Course", "Decision"]

@@ -4,44 +4,28 @@ The rules are gone through in their order; the method that settles the matter st
 CVM results (9F34), what went wrong on the way in the TVR.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from sscard.iso.apdu import Command
-from sscard.iso.sw import SW
-from sscard.keys.pboc import pin_block
-from sscard.keys.rsa import recover
-from sscard.spec.ca_keys import CaKey
 from sscard.spec.emv import CvmCode, CvmCondition, TransactionType, Tsi, Tvr
-from sscard.terminal.bank.certificates import (
-    NotAuthentic,
-    issuer_public_key,
-    pin_public_key,
-)
-from sscard.terminal.bank.errors import Cancelled, Terminated, unexpected
-from sscard.terminal.bank.pinpad import Entry, PinPad, PinRequest
-from sscard.terminal.bank.reading import get_data
+from sscard.terminal.bank.pin_check import Result, Verification, offline_pin, online_pin
 from sscard.terminal.bank.transaction import Transaction
 from sscard.terminal.stack import Channel
 
-__all__ = ["CvmRule", "Verification", "applies", "rules", "verify_holder"]
+__all__ = ["CvmRule", "applies", "rules", "verify_holder"]
 
 _LIST = 0x8E
-_ID_TYPE, _ID_NUMBER, _TRY_COUNTER = 0x9F62, 0x9F61, 0x9F17
+_ID_TYPE, _ID_NUMBER = 0x9F62, 0x9F61
 _APP_CURRENCY = 0x9F42
 _GO_ON, _METHOD = 0x40, 0x3F
-_PLAIN, _ENCIPHERED = 0x80, 0x88
+_PIN_METHODS = (
+    CvmCode.PLAIN_PIN,
+    CvmCode.ONLINE_PIN,
+    CvmCode.PLAIN_PIN_SIGNATURE,
+    CvmCode.ENCIPHERED_PIN,
+    CvmCode.ENCIPHERED_PIN_SIGNATURE,
+)
+_WITH_SIGNATURE = (CvmCode.PLAIN_PIN_SIGNATURE, CvmCode.ENCIPHERED_PIN_SIGNATURE)
 _CASHES = (TransactionType.CASH, TransactionType.CASHBACK)
-
-
-class Result(IntEnum):
-    """Byte 3 of the CVM results: how the method ended."""
-
-    UNKNOWN = 0
-    FAILED = 1
-    SUCCESSFUL = 2
 
 
 class CvmRule(NamedTuple):
@@ -59,33 +43,6 @@ class CvmRule(NamedTuple):
     def goes_on(self) -> bool:
         """Whether the next rule has its turn when this one fails."""
         return bool(self.code & _GO_ON)
-
-
-class OnlinePin(Protocol):
-    """Enciphers a PIN for the host: what a terminal's PIN key is behind."""
-
-    def __call__(self, digits: str, pan: str, /) -> bytes:
-        """Return the enciphered PIN block, 8 bytes."""
-        ...
-
-
-@dataclass(slots=True)
-class Verification:
-    """What cardholder verification takes from outside, and what it leaves.
-
-    `pad` the PIN pad, None where there is none; `online_pin` makes the block for the host;
-    `document` asks the attendant about the identity document (type, number) that was shown;
-    `random` fills an enciphered PIN's block. Left behind: `block` the enciphered online PIN,
-    `signature` whether the receipt must be signed.
-    """
-
-    keys: Iterable[CaKey]
-    pad: PinPad | None = None
-    online_pin: OnlinePin | None = None
-    document: Callable[[str, str], bool] | None = None
-    random: Callable[[int], bytes] = bytes
-    block: bytes = b""
-    signature: bool = False
 
 
 def rules(transaction: Transaction) -> tuple[int, int, tuple[CvmRule, ...]]:
@@ -172,7 +129,7 @@ def _perform(
         return None
     match method:
         case CvmCode.ONLINE_PIN:
-            return _online(transaction, verification)
+            return online_pin(transaction, verification)
         case CvmCode.SIGNATURE:
             verification.signature = True
             return Result.UNKNOWN
@@ -180,22 +137,11 @@ def _perform(
             return Result.SUCCESSFUL
         case CvmCode.ID_DOCUMENT:
             return _document(transaction, verification)
-    result = _offline(channel, transaction, verification, method)
+    result = offline_pin(channel, transaction, verification, method)
     if result is Result.SUCCESSFUL and method in _WITH_SIGNATURE:
         verification.signature = True
         return Result.UNKNOWN
     return result
-
-
-_PIN_METHODS = (
-    CvmCode.PLAIN_PIN,
-    CvmCode.ONLINE_PIN,
-    CvmCode.PLAIN_PIN_SIGNATURE,
-    CvmCode.ENCIPHERED_PIN,
-    CvmCode.ENCIPHERED_PIN_SIGNATURE,
-)
-_WITH_SIGNATURE = (CvmCode.PLAIN_PIN_SIGNATURE, CvmCode.ENCIPHERED_PIN_SIGNATURE)
-_ENCIPHERED_METHODS = (CvmCode.ENCIPHERED_PIN, CvmCode.ENCIPHERED_PIN_SIGNATURE)
 
 
 # ---- identity document --------------------------------------------------------------------------
@@ -208,98 +154,3 @@ def _document(transaction: Transaction, verification: Verification) -> Result:
     kind = transaction.card.get(_ID_TYPE, b"").hex()
     shown = ask is not None and bool(number) and ask(kind, number)
     return Result.SUCCESSFUL if shown else Result.FAILED
-
-
-# ---- PIN ----------------------------------------------------------------------------------------
-
-
-def _online(transaction: Transaction, verification: Verification) -> Result:
-    """Take the PIN for the host (EMV Book 3 10.5.2)."""
-    if verification.online_pin is None:
-        transaction.note(Tvr.PIN_PAD_MISSING)
-        return Result.FAILED
-    entry = _ask(transaction, verification, online=True)
-    if entry is None:
-        return Result.FAILED
-    verification.block = verification.online_pin(entry, transaction.pan)
-    transaction.note(Tvr.ONLINE_PIN_ENTERED)
-    return Result.UNKNOWN
-
-
-def _offline(
-    channel: Channel, transaction: Transaction, verification: Verification, method: int
-) -> Result:
-    """Have the card compare the PIN, until it is right or no try is left (10.5.1)."""
-    counter = get_data(channel, _TRY_COUNTER)
-    tries = counter[0] if counter is not None and len(counter) == 1 else None
-    if tries == 0:
-        transaction.note(Tvr.PIN_TRIES_EXCEEDED)
-        return Result.FAILED
-    for again in _again():
-        entry = _ask(transaction, verification, online=False, tries_left=tries, again=again)
-        if entry is None:
-            return Result.FAILED
-        command = _verify(channel, transaction, verification, method, entry)
-        if command is None:
-            return Result.FAILED
-        sw = channel.exchange(command).sw
-        if sw == SW.OK:
-            return Result.SUCCESSFUL
-        if sw in (SW.BLOCKED, SW.NO_CHALLENGE, SW.tries_left(0)):
-            transaction.note(Tvr.PIN_TRIES_EXCEEDED)
-            return Result.FAILED
-        if sw & 0xFFF0 != 0x63C0:
-            raise unexpected("VERIFY", sw)
-        tries = sw & 0x0F
-    raise Terminated("VERIFY: the card never comes to an end of its tries")
-
-
-def _again() -> Iterator[bool]:
-    """False, then True for as many tries as 63Cx can count."""
-    yield False
-    yield from (True for _ in range(15))
-
-
-def _ask(
-    transaction: Transaction,
-    verification: Verification,
-    *,
-    online: bool,
-    tries_left: int | None = None,
-    again: bool = False,
-) -> str | None:
-    """Return the digits; None, with its bit of the TVR, when there are none."""
-    bypass = transaction.terminal.bypass
-    request = PinRequest(transaction.amount, online, tries_left, again, bypass)
-    entry = Entry.NOT_WORKING if verification.pad is None else verification.pad.enter(request)
-    if entry is Entry.CANCELLED or (entry is Entry.BYPASSED and not bypass):
-        raise Cancelled("the holder did not enter a PIN and stopped the transaction")
-    if isinstance(entry, str):
-        return entry
-    transaction.note(Tvr.PIN_NOT_ENTERED if entry is Entry.BYPASSED else Tvr.PIN_PAD_MISSING)
-    return None
-
-
-def _verify(
-    channel: Channel,
-    transaction: Transaction,
-    verification: Verification,
-    method: int,
-    digits: str,
-) -> Command | None:
-    """Return the VERIFY of a PIN, plain or enciphered; None when there is no key for it."""
-    block = pin_block(digits)
-    if method not in _ENCIPHERED_METHODS:
-        return Command(0x00, 0x20, 0x00, _PLAIN, block)
-    try:
-        key = pin_public_key(transaction, issuer_public_key(transaction, verification.keys))
-    except NotAuthentic as error:
-        if error.missing:
-            transaction.note(Tvr.DATA_MISSING)
-        return None
-    reply = channel.exchange(Command(0x00, 0x84, 0x00, 0x00, le=256))
-    if reply.sw != SW.OK or len(reply.data) != 8:
-        return None
-    plain = b"\x7f" + block + reply.data
-    plain += verification.random(key.size - len(plain))
-    return Command(0x00, 0x20, 0x00, _ENCIPHERED, recover(key.n, key.e, plain))

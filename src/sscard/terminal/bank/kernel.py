@@ -18,7 +18,7 @@ from sscard.terminal.bank import selection
 from sscard.terminal.bank.action import Request, after_failing_to_go_online, first_request
 from sscard.terminal.bank.closing import Attendant, Memory, receipt_of
 from sscard.terminal.bank.course import Course, Decision
-from sscard.terminal.bank.cvm import OnlinePin, Verification, verify_holder
+from sscard.terminal.bank.cvm import verify_holder
 from sscard.terminal.bank.errors import (
     ApplicationBlocked,
     BankTerminalError,
@@ -28,6 +28,7 @@ from sscard.terminal.bank.errors import (
 from sscard.terminal.bank.generate import generate
 from sscard.terminal.bank.oda import authenticate
 from sscard.terminal.bank.online import Answer, Host, HostLink
+from sscard.terminal.bank.pin_check import OnlinePin, Verification
 from sscard.terminal.bank.pinpad import PinPad
 from sscard.terminal.bank.reading import initiate, read_records
 from sscard.terminal.bank.receipt import Receipt
