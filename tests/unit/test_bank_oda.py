@@ -13,7 +13,9 @@ from bank_till import (
     ICC,
     ISSUER,
     TC,
+    UN,
     PaperCard,
+    block,
     h,
     quiet,
     signed_card,
@@ -154,6 +156,31 @@ def test_emv_2_6_5_a_fault_in_a_dynamic_signature(aip, which, plant, reason):
     assert reason in reasons(card)
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ("050203020001", "hash algorithm"),
+        ("0501020101", "dynamic number"),
+        ("05010A09010203040506070809", "dynamic number"),
+        ("050102020001", "dynamic number"),
+        ("0501FF020001", "dynamic number"),
+    ],
+)
+def test_emv_2_6_5_the_dynamic_data_of_a_signature(fields, reason):
+    signed = ICC.sign(block(h(fields), ICC.size, UN))
+    card = PaperCard(aip=DDA, answers=[AAC], replace={"0088": "8060" + signed.hex() + "9000"})
+    assert reason in reasons(card)
+
+
+def test_emv_2_6_6_the_dynamic_data_of_a_combined_signature_have_their_length():
+    def short(apdu):
+        signed = ICC.sign(block(h("05010F02000140") + b"S" * 8, ICC.size, UN))
+        body = h("9F2701409F36020001") + encode(0x9F4B, signed)
+        return encode(0x77, body) + h("9000")
+
+    assert "right length" in reasons(PaperCard(aip=CDA, replace={"80AE": short}))
+
+
 # ---- missing data (EMV Book 3 7.5) ---------------------------------------------------------------
 
 
@@ -271,6 +298,7 @@ def test_emv_2_6_6_an_aac_needs_no_signature():
     receipt = run(PaperCard(aip=CDA, answers=[AAC]))
     assert not receipt.approved
     assert receipt.tvr == 0
+    assert Tsi.ODA_PERFORMED not in receipt.tsi
 
 
 def test_emv_2_6_6_when_the_keys_fail_no_signature_is_asked_for():

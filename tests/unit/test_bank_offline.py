@@ -136,10 +136,13 @@ def test_emv_3_10_8_a_card_never_answers_more_than_it_was_asked(asked, answered,
             till(card, terminal).pay(100, AT)
 
 
-@pytest.mark.parametrize("answered", [ARQC, 0xC0, TC])
-def test_emv_3_10_11_the_second_time_the_card_answers_tc_or_aac(answered):
-    terminal = with_aid(ONLINE, tac_default=h("0000008000"))  # asks for an AAC
-    with pytest.raises(Terminated, match="asked for AAC"):
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [("AAC", ARQC), ("AAC", 0xC0), ("AAC", TC), ("TC", ARQC), ("TC", 0xC0)],
+)
+def test_emv_3_10_11_the_second_time_the_card_answers_tc_or_aac(asked, answered):
+    terminal = with_aid(ONLINE, tac_default=h("0000008000") if asked == "AAC" else bytes(5))
+    with pytest.raises(Terminated, match=f"asked for {asked}"):
         till(PaperCard(answers=[ARQC, answered]), terminal).pay(100, AT)
 
 
