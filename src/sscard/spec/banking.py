@@ -154,13 +154,16 @@ class BankMessage:
         return cls(**{n: _read(hints[n], data[n], n) for n in hints if n in data})
 
 
-@cache
 def _hints(cls: Any) -> dict[str, Any]:
+    return _annotated(cls)  # an Any: mypy takes no class for hashable
+
+
+@cache
+def _annotated(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls)
     return {f.name: hints[f.name] for f in fields(cls)}
 
 
-@cache
 def _required(cls: Any) -> tuple[str, ...]:
     return tuple(f.name for f in fields(cls) if f.default is MISSING)
 
