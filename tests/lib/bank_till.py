@@ -13,9 +13,11 @@ from math import gcd, prod
 from pse_desk import debit_card, risk
 
 from sscard.card import Card, Link
-from sscard.iso.tlv import encode
+from sscard.errors import TransportError
+from sscard.iso.tlv import encode, parse
 from sscard.keys.pboc import arpc, session_key
 from sscard.keys.rsa import RsaKey, digest, recover
+from sscard.spec.banking import Acknowledgement, AuthorisationResponse, ClearingResult
 from sscard.spec.ca_keys import CaKey
 from sscard.spec.pboc import DEBIT_AID, PSE_NAME, RID
 from sscard.terminal.bank import POS, BankTerminal, KeyedPad
@@ -355,58 +357,66 @@ assert recover(CA.modulus, 3, CA.sign(bytes(CA.size))) == bytes(CA.size)
 
 
 class Bank:
-    """A host as tests want it: what it answers, and what it was told."""
+    """A host as tests want it: what it answers, and what it was told.
 
-    def __init__(self, arc=b"00", *, authentication=None, before=(), after=(), balance=None,
-                 down=False, spoil=False):  # fmt: skip
+    `authentication` is tag 91, None for a right one; `before` and `after` script templates;
+    `down` counts the messages that do not get through, True for all.
+    """
+
+    def __init__(self, arc="00", *, authentication=None, before=(), after=(), balance=None,
+                 down=False, spoil=False, issuer_data=None):  # fmt: skip
         self.arc, self.authentication = arc, authentication
         self.before, self.after, self.balance = before, after, balance
-        self.down, self.spoil = down, spoil
-        self.requests, self.completions, self.reversals = [], [], []
+        self.down, self.spoil, self.issuer_data = down, spoil, issuer_data
+        self.requests, self.completions, self.reversals, self.batches = [], [], [], []
 
-    def ask(self, transaction, first, block):
-        self.requests.append(transaction)
-        self.t, self.pin_block = transaction, block
-        if self.down:
-            return None
-        from sscard.terminal.bank.online import Answer
+    def _line(self):
+        if self.down is True or self.down:
+            self.down = self.down if self.down is True else self.down - 1
+            raise TransportError("no line")
 
-        auth = self.authentication
-        if auth is None:
-            sk = session_key(h("B92C67C30286B8C739D70B1BF6C7D510"), first.atc)
-            auth = arpc(sk, first.value, self.arc) + self.arc
-        if self.spoil:
-            auth = bytes(8) + self.arc
-        return Answer(self.arc, auth, self.before, self.after, self.balance)
+    def authorise(self, request):
+        self._line()
+        self.requests.append(request)
+        data = self.issuer_data
+        if data is None:
+            parts = {0x91: (self._arpc(request),), 0x71: self.before, 0x72: self.after}
+            data = b"".join(
+                encode(tag, value) for tag, values in parts.items() for value in values if value
+            )
+        code = "A00001" if self.arc == "00" else ""
+        return AuthorisationResponse(self.arc, "", data, code, self.balance)
 
-    def complete(self, *a, **k):
-        self.completions.append(a)
-        self.script_results = self.t.given.get(0x9F5B)
+    def _arpc(self, request):
+        if self.authentication is not None:
+            return self.authentication
+        elements = dict(parse(request.icc))
+        key = session_key(h("B92C67C30286B8C739D70B1BF6C7D510"), int(elements[0x9F36].hex(), 16))
+        right = arpc(key, elements[0x9F26], self.arc.encode())
+        return (bytes(8) if self.spoil else right) + self.arc.encode()
 
-    def reverse(self, *a, **k):
-        self.reversals.append(a)
+    def complete(self, completion):
+        self._line()
+        self.completions.append(completion)
+        return Acknowledgement(accepted=True)
+
+    def reverse(self, reversal):
+        self._line()
+        self.reversals.append(reversal)
+        return Acknowledgement(accepted=True)
+
+    def clear(self, batch):
+        self._line()
+        self.batches.append(batch)
+        total = sum(item.amount_fen for item in batch.items)
+        return ClearingResult(batch.batch, len(batch.items), total)
 
     @property
     def elements(self):
-        return {
-            f"{t:02X}": (self.t.value(t) or b"").hex().upper()
-            for t in (
-                0x9F26,
-                0x9F10,
-                0x95,
-                0x9F34,
-                0x9F02,
-                0x9F03,
-                0x9F1A,
-                0x5F2A,
-                0x9A,
-                0x9C,
-                0x9F37,
-                0x82,
-                0x9F36,
-            )
-        }
+        """What the last request says of the transaction, by tag."""
+        found = parse(self.requests[-1].icc)
+        return {f"{tag:02X}": value.hex().upper() for tag, value in found}
 
     @property
-    def pan(self):
-        return self.t.pan
+    def script_results(self):
+        return b"".join(self.completions[-1].script_results)

@@ -7,6 +7,8 @@ import pytest
 from bank_till import AAC, ARQC, AT, PAN, TC, PaperCard, h, quiet, signed_card, till, with_aid
 from pse_desk import debit_card
 
+from sscard.iso.tlv import parse
+from sscard.spec.banking import Outcome
 from sscard.spec.emv import Tvr
 from sscard.terminal.bank import KIOSK, POS, BadCardData, BankTerminalError, Memory, Terminated
 
@@ -179,8 +181,8 @@ def test_pse_2_6_the_receipt_says_why_the_card_declines_and_the_advice_is_kept(c
     memory = Memory()
     receipt = till(PaperCard(answers=[cid]), quiet(), memory=memory).pay(100, AT)
     assert reason in receipt.reasons[0]
-    [advice] = memory.advices
-    assert (advice.approved, advice.pan) == (False, PAN)
+    [advice] = memory.pending
+    assert (advice.outcome, advice.offline, advice.pan) == (Outcome.DECLINED, True, PAN)
     assert memory.batch == []
 
 
@@ -241,10 +243,13 @@ def test_emv_4_10_an_approved_transaction_waits_for_clearing():
     till(PaperCard(), quiet(), memory=memory).pay(100, AT)
     till(PaperCard(), quiet(KIOSK), memory=memory).pay(200, AT)
     first, second = memory.batch
-    assert first.elements[0x9F02] == h("000000000100")
-    assert first.elements[0x9F26] == b"C" * 8
-    assert first.elements[0x8A] == b"Y1"
-    assert (first.elements[0x9F41], second.elements[0x9F41]) == (h("00000001"), h("00000002"))
+    assert (first.amount_fen, first.offline, first.outcome) == (100, True, Outcome.APPROVED)
+    elements = dict(parse(first.icc))
+    assert elements[0x9F02] == h("000000000100")
+    assert elements[0x9F26] == b"C" * 8
+    assert elements[0x8A] == b"Y1"
+    assert elements[0x9B] == h("2800")
+    assert (first.trace, second.trace) == (1, 2)
     assert PAN not in repr(memory)
 
 

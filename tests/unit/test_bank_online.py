@@ -21,10 +21,11 @@ from bank_till import (
 from pse_desk import Desk, debit_card
 
 from sscard.errors import TransportError
-from sscard.iso.tlv import encode
+from sscard.iso.tlv import encode, parse
 from sscard.keys import pboc
+from sscard.spec.banking import Kind, Outcome
 from sscard.spec.emv import Tsi, Tvr
-from sscard.terminal.bank import ATM, KIOSK, POS, Attendant, Memory, Terminated
+from sscard.terminal.bank import ATM, KIOSK, POS, Attendant, BankTerminalError, Memory, Terminated
 
 ONLINE = with_aid(quiet(), tac_online=h("8000008000"), floor_limit=0)
 ANSWERED_TC = [ARQC, TC]
@@ -88,8 +89,8 @@ def test_pse_7_the_emulated_card_logs_what_the_terminal_says():
 
 @pytest.mark.parametrize(
     ("arc", "approved"),
-    [(b"00", True), (b"10", True), (b"11", True), (b"01", False), (b"02", False), (b"05", False),
-     (b"51", False), (b"Z9", False)],
+    [("00", True), ("10", True), ("11", True), ("01", False), ("02", False), ("05", False),
+     ("51", False), ("Z9", False)],
 )  # fmt: skip
 def test_pse_5_4_what_the_host_says(arc, approved):
     card = PaperCard(answers=[ARQC, TC if approved else AAC])
@@ -106,7 +107,7 @@ def test_pse_5_4_what_the_host_says(arc, approved):
 def test_emv_4_a_referral_is_the_attendants_call(accepted, p1):
     card = PaperCard(answers=[ARQC, TC if accepted else AAC])
     attendant = Attendant(referral=lambda arc: accepted)
-    till(card, ONLINE, host=Bank(arc=b"01"), attendant=attendant).pay(100, AT)
+    till(card, ONLINE, host=Bank(arc="01"), attendant=attendant).pay(100, AT)
     assert card.commands("AE")[1][4:6] == p1
 
 
@@ -193,7 +194,7 @@ def test_a_card_that_is_pulled_out_after_the_approval():
 
 
 def test_a_refusal_that_breaks_off_needs_no_reversal():
-    bank = Bank(arc=b"05")
+    bank = Bank(arc="05")
     card = PaperCard(answers=[ARQC], replace={"80AE00": "6985"})
     with pytest.raises(Terminated):
         till(card, ONLINE, host=bank).pay(100, AT)
@@ -288,7 +289,7 @@ def test_the_online_pin_travels_to_the_host_and_nowhere_else():
         pin="1234",
         online_pin=lambda digits, pan: h("1122334455667788"),
     ).pay(100, AT)
-    assert bank.pin_block == h("1122334455667788")
+    assert bank.requests[0].pin_block == h("1122334455667788")
     assert receipt.holder == "PIN, checked by the bank"
     assert not card.commands("20")
     assert "1122334455667788" not in str(receipt.to_json())
@@ -329,12 +330,101 @@ def test_the_host_is_told_what_the_card_signed():
     assert elements["9F10"] == "07010103A4100201"
     assert elements["95"] == "0000008000"
     assert elements["9F34"] == "410302"
-    assert bank.pan == PAN
+    assert bank.requests[0].pan == PAN
     session = pboc.session_key(h("B92C67C30286B8C739D70B1BF6C7D510"), 1)
     names = ("9F02", "9F03", "9F1A", "95", "5F2A", "9A", "9C", "9F37", "82", "9F36")
     signed = h("".join(elements[name] for name in names)) + h("03A41002")
     assert pboc.cryptogram(session, signed).hex().upper() == elements["9F26"]
     assert PAN not in repr(bank.requests)
+
+
+# ---- what the host could not be told -------------------------------------------------------------
+
+
+def test_an_answer_that_never_came_is_reversed_before_the_next_request():
+    memory, bank = Memory(), Bank(down=1)
+    receipt = till(PaperCard(answers=ANSWERED_TC), ONLINE, host=bank, memory=memory).pay(100, AT)
+    assert receipt.arc == "Y3"
+    [waiting] = memory.pending
+    assert (waiting.trace, waiting.amount_fen) == (1, 100)
+    # the transaction approved offline has a number of its own
+    [record] = memory.batch
+    assert (record.trace, record.offline) == (2, True)
+    till(PaperCard(answers=ANSWERED_TC), ONLINE, host=bank, memory=memory).pay(200, AT)
+    assert [reversal.trace for reversal in bank.reversals] == [1]
+    assert memory.pending == []
+    assert bank.requests[-1].trace == 3
+
+
+def test_an_answer_that_cannot_be_read_is_none():
+    bank = Bank(issuer_data=h("9105AA"))
+    receipt = till(PaperCard(answers=ANSWERED_TC), ONLINE, host=bank).pay(100, AT)
+    assert receipt.arc == "Y3"
+
+
+def test_a_line_that_breaks_before_the_completion():
+    memory, bank = Memory(), Bank()
+
+    def line_breaks(apdu):
+        bank.down = 1
+        return PaperCard(answers=[TC])._ae(apdu)
+
+    card = PaperCard(answers=[ARQC], replace={"80AE40": line_breaks})
+    assert till(card, ONLINE, host=bank, memory=memory).pay(100, AT).approved
+    assert len(memory.pending) == 1
+    till(PaperCard(answers=ANSWERED_TC), ONLINE, host=bank, memory=memory).pay(100, AT)
+    assert [completion.trace for completion in bank.completions] == [1, 2]
+
+
+def test_a_completion_carries_the_final_cryptogram():
+    bank = Bank()
+    till(debit_card(), PLAIN_PIN_POS, host=bank).pay(12345, AT)
+    [completion] = bank.completions
+    elements = dict(parse(completion.icc))
+    assert elements[0x9F26] == h("BF0C0717E6D3496C")
+    assert elements[0x9B] == h("F800")
+    assert elements[0x8A] == b"00"
+    assert (completion.outcome, completion.offline) == (Outcome.APPROVED, False)
+    assert completion.approval_code == "A00001"
+
+
+def test_clearing_hands_in_what_was_approved_once():
+    memory, bank = Memory(), Bank()
+    till(PaperCard(), quiet(), memory=memory).pay(100, AT)
+    desk = till(PaperCard(answers=ANSWERED_TC), ONLINE, memory=memory, host=bank)
+    desk.pay(200, AT)
+    bank.down = 1
+    with pytest.raises(TransportError):
+        desk.settle(AT)
+    till(PaperCard(), quiet(), memory=memory).pay(400, AT)
+    assert desk.settle(AT).amount_fen == 300
+    assert desk.settle(AT).amount_fen == 400
+    assert [batch.batch for batch in bank.batches] == [1, 2]
+    assert desk.settle(AT).booked == 0
+
+
+def test_clearing_takes_a_host():
+    with pytest.raises(BankTerminalError, match="host"):
+        till(PaperCard()).settle(AT)
+
+
+def test_the_request_carries_track_2_of_this_card_only():
+    bank = Bank()
+    till(debit_card(), PLAIN_PIN_POS, host=bank).pay(12345, AT)
+    assert bank.requests[0].track2 == "6210950000000000017D30126200000012345"
+    assert (bank.requests[0].expiry, bank.requests[0].psn) == ("3012", "00")
+    for other in ("6210950000000000018D30126200000012345F", "6210950000000000017D3A12", "62"):
+        till(PaperCard({0x57: h(other)}, answers=ANSWERED_TC), ONLINE, host=bank).pay(1, AT)
+        assert bank.requests[-1].track2 == ""
+
+
+def test_cashback_is_a_purchase_with_another_amount():
+    bank = Bank()
+    card = PaperCard(answers=ANSWERED_TC)
+    till(card, ONLINE, host=bank).pay(300, AT, cashback=100)
+    request = bank.requests[0]
+    assert (request.kind, request.amount_fen, request.other_fen) == (Kind.PURCHASE, 300, 100)
+    assert bank.elements["9C"] == "09"
 
 
 def test_split_sales_start_anew_once_the_card_was_online():

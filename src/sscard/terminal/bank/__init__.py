@@ -7,7 +7,7 @@
 the card's code nor the issuer's.
 """
 
-from sscard.terminal.bank.closing import Attendant, BatchRecord, Memory
+from sscard.terminal.bank.closing import Attendant, Memory
 from sscard.terminal.bank.course import Decision
 from sscard.terminal.bank.errors import (
     ApplicationBlocked,
@@ -44,7 +44,6 @@ __all__ = [
     "BadCardData",
     "BankTerminal",
     "BankTerminalError",
-    "BatchRecord",
     "Cancelled",
     "Candidate",
     "CardBlocked",

@@ -6,17 +6,21 @@ for the floor limit.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from sscard.spec.banking import ClearingBatch, Completion, masked
 from sscard.spec.emv import CvmCode, TransactionType
 from sscard.spec.pboc import TVR_BITS
 from sscard.terminal.bank.course import Course
-from sscard.terminal.bank.receipt import Receipt, masked, money, title_of, words_of
+from sscard.terminal.bank.online import Pending, completion_of
+from sscard.terminal.bank.receipt import Receipt, money, title_of, words_of
 from sscard.terminal.bank.selection import Candidate
 from sscard.terminal.bank.settings import Terminal
 from sscard.terminal.bank.transaction import Transaction
 
-__all__ = ["Attendant", "BatchRecord", "Memory", "receipt_of"]
+__all__ = ["Attendant", "Memory", "receipt_of"]
 
+_SEQUENCE_MAX = 999_999
 _REASONS = {
     1: "service not allowed",
     2: "PIN try limit exceeded",
@@ -32,12 +36,6 @@ _METHODS = {
     CvmCode.NO_CVM: "nothing: none is required",
     CvmCode.ID_DOCUMENT: "identity document",
 }
-_BATCH = (
-    *(0x82, 0x95, 0x9A, 0x9C, 0x9B, 0x5F2A, 0x5F34, 0x84, 0x9F02, 0x9F03, 0x9F06, 0x9F09, 0x9F10),
-    *(0x9F15, 0x9F16, 0x9F1A, 0x9F1C, 0x9F1E, 0x9F21, 0x9F26, 0x9F27, 0x9F33, 0x9F34, 0x9F35),
-    *(0x9F36, 0x9F37, 0x9F41, 0x9F5B, 0x8A),
-)
-"""Elements of a clearing record (EMV Book 4 10.2): those that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,53 +53,60 @@ class Attendant:
     referral: Callable[[bytes], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRecord:
-    """One transaction for clearing, or an advice of a refusal: PAN and data elements by tag."""
-
-    pan: str = field(repr=False)
-    approved: bool
-    elements: dict[int, bytes] = field(repr=False)
-
-
 @dataclass(slots=True)
 class Memory:
     """What a terminal remembers from card to card.
 
     `exceptions` are the PANs of the exception file; `batch` the approved transactions that wait
-    for clearing, `advices` the refusals the card wants told.
+    for clearing, `batches` how many were made, `handed_in` the one that nobody confirmed yet;
+    `pending` what the host has yet to be told: reversals, advices, completions.
     """
 
     sequence: int = 0
+    batches: int = 0
     exceptions: set[str] = field(default_factory=set, repr=False)
-    batch: list[BatchRecord] = field(default_factory=list)
-    advices: list[BatchRecord] = field(default_factory=list)
+    batch: list[Completion] = field(default_factory=list)
+    handed_in: ClearingBatch | None = None
+    pending: list[Pending] = field(default_factory=list)
     _spent: dict[str, int] = field(default_factory=dict, repr=False)
 
     def next_sequence(self) -> int:
-        """Count a transaction (9F41)."""
-        self.sequence = self.sequence % 99_999_999 + 1
+        """Count a transaction: 1 to 999999 (9F41, and the trace number)."""
+        self.sequence = self.sequence % _SEQUENCE_MAX + 1
         return self.sequence
+
+    def hand_in(self, terminal: Terminal, at: datetime) -> ClearingBatch:
+        """Return the batch to hand in: one that was not confirmed, or what waits, in a new one."""
+        if self.handed_in is None:
+            self.batches += 1
+            items = tuple(self.batch)
+            merchant = terminal.merchant.identifier
+            self.handed_in = ClearingBatch(terminal.identifier, merchant, self.batches, at, items)
+            self.batch.clear()
+        return self.handed_in
 
     def spent_by(self, pan: str) -> int:
         """Return what was approved offline for a PAN since it was last online."""
         return self._spent.get(pan, 0)
 
-    def keep(self, course: Course) -> None:
-        """Take down a finished transaction."""
+    def keep(self, course: Course) -> Completion | None:
+        """Take down a finished transaction; return the advice of a refusal the card wants told."""
         transaction, decision = course.transaction, course.decision
         pan = transaction.pan
         if decision.online:
             self._spent.pop(pan, None)
         elif decision.approved:
             self._spent[pan] = self.spent_by(pan) + transaction.amount
-        values = {tag: transaction.value(tag) for tag in _BATCH}
-        elements = {tag: value for tag, value in values.items() if value}
-        record = BatchRecord(pan, decision.approved, elements)
+        record = completion_of(
+            transaction,
+            approved=decision.approved,
+            offline=not decision.online,
+            approval_code="" if course.answer is None else course.answer.reference,
+        )
         if decision.approved and transaction.type is not TransactionType.BALANCE:
             self.batch.append(record)
-        elif course.last.advice:
-            self.advices.append(record)
+        advised = not decision.approved and not decision.online and course.last.advice
+        return record if advised else None
 
 
 def receipt_of(course: Course) -> Receipt:
@@ -150,7 +155,8 @@ def _reasons(course: Course) -> tuple[str, ...]:
     """Return what stood against it: the host, the card, the terminal's own findings."""
     found = []
     if course.answer is not None:
-        found.append(f"the bank answered {course.answer.arc.decode('ascii', 'replace')}")
+        words = f"the bank answered {course.answer.arc.decode('ascii')}"
+        found.append(f"{words}: {course.answer.reason}" if course.answer.reason else words)
     elif course.last.reason in _REASONS:
         found.append(f"the card: {_REASONS[course.last.reason]}")
     if course.oda.reason:

@@ -12,6 +12,7 @@ from typing import Self
 from sscard.errors import SscardError
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
+from sscard.spec.banking import Authoriser, ClearingResult
 from sscard.spec.ca_keys import CaKey
 from sscard.spec.emv import APPROVALS, REFERRALS, TransactionType, Tsi, Tvr
 from sscard.terminal.bank import selection
@@ -27,7 +28,7 @@ from sscard.terminal.bank.errors import (
 )
 from sscard.terminal.bank.generate import generate
 from sscard.terminal.bank.oda import authenticate
-from sscard.terminal.bank.online import Answer, Host, HostLink
+from sscard.terminal.bank.online import Answer, HostLink, Pending, completion_of, reversal_of
 from sscard.terminal.bank.pin_check import OnlinePin, Verification
 from sscard.terminal.bank.pinpad import PinPad
 from sscard.terminal.bank.reading import initiate, read_records
@@ -64,7 +65,7 @@ class BankTerminal:
         terminal: Terminal,
         ca_keys: Sequence[CaKey],
         *,
-        host: Host | None = None,
+        host: Authoriser | None = None,
         pad: PinPad | None = None,
         online_pin: OnlinePin | None = None,
         attendant: Attendant | None = None,
@@ -79,7 +80,7 @@ class BankTerminal:
         self.terminal = terminal
         self.ca_keys = tuple(ca_keys)
         self.memory = memory if memory is not None else Memory()
-        self._host = None if host is None or terminal.offline_only else HostLink(host)
+        self._host = None if host is None else HostLink(host, self.memory.pending)
         self._pad = pad
         self._online_pin = online_pin
         self._attendant = attendant or Attendant()
@@ -115,6 +116,19 @@ class BankTerminal:
             raise BankTerminalError("this terminal never goes online: it knows no balance")
         return self._run(TransactionType.BALANCE, 0, at, forced=True)
 
+    def settle(self, at: datetime) -> ClearingResult:
+        """Hand in what was approved since the last batch.
+
+        Errors: `BankTerminalError` without a host; `TransportError`: the same batch, and nothing
+        else, is handed in the next time.
+        """
+        if self._host is None:
+            raise BankTerminalError("clearing takes a host")
+        batch = self.memory.hand_in(self.terminal, at)
+        result = self._host.clear(batch)
+        self.memory.handed_in = None
+        return result
+
     def candidates(self) -> tuple[Candidate, ...]:
         """Return what application selection finds on the card. Errors: as `pay`."""
         return selection.candidates(self.channel, self.terminal)
@@ -142,7 +156,9 @@ class BankTerminal:
         risk = RiskData(self._draw, spent, self.memory.exceptions, forced)
         manage_risk(self.channel, transaction, risk)
         self._decide(course)
-        self.memory.keep(course)
+        advice = self.memory.keep(course)
+        if advice is not None:
+            self._tell(advice)
         return receipt_of(course)
 
     def _begin(
@@ -229,8 +245,10 @@ class BankTerminal:
     def _go_online(self, course: Course) -> None:
         """Ask the host; without an answer, decide by the default action codes (10.9, 10.11)."""
         transaction = course.transaction
-        if self._host is not None:
-            course.answer = self._host.ask(transaction, course.first, course.verification.block)
+        if self._host is not None and not self.terminal.offline_only:
+            course.answer = self._host.ask(transaction, course.verification.block)
+            if course.answer is None:  # the old number names what is to be reversed
+                transaction.trace = self.memory.next_sequence()
         if course.answer is None:
             request = after_failing_to_go_online(transaction)
             arc = _UNABLE_APPROVED if request is Request.TC else _UNABLE_DECLINED
@@ -247,10 +265,9 @@ class BankTerminal:
         course.decision = Decision.APPROVED_ONLINE if good else Decision.DECLINED_ONLINE
         if approved and not good:
             self._reverse(course)
-        elif self._host is not None:
-            self._host.complete(
-                transaction, course.first, course.last, course.answer, approved=good
-            )
+        else:
+            code = course.answer.reference
+            self._tell(completion_of(transaction, approved=good, offline=False, approval_code=code))
 
     def _approved(self, transaction: Transaction, answer: Answer) -> bool:
         """Whether the host approves; a referral is the attendant's call (Book 4 6.3.?)."""
@@ -294,8 +311,14 @@ class BankTerminal:
 
     def _reverse(self, course: Course) -> None:
         """Tell the host that what it approved did not come about."""
-        if self._host is not None and course.answer is not None:
-            self._host.reverse(course.transaction, course.first, course.answer)
+        self._tell(reversal_of(course.transaction, "the card did not approve"))
+
+    def _tell(self, message: Pending) -> None:
+        """Tell the host now, or keep it until there is a line."""
+        if self._host is None:
+            self.memory.pending.append(message)
+        else:
+            self._host.tell(message)
 
     # ---- the end ------------------------------------------------------------------------------
 

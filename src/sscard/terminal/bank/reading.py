@@ -24,7 +24,7 @@ _PDOL = 0x9F38
 _MANDATORY = {0x5A: "PAN", 0x5F24: "expiry date", 0x8C: "CDOL1", 0x8D: "CDOL2"}
 _DATES = {0x5F24: "expiry date", 0x5F25: "effective date"}
 _LISTS = {0x8C: "CDOL1", 0x8D: "CDOL2", 0x9F49: "DDOL", 0x97: "TDOL"}
-_PAN_BYTES_MAX = 10
+_PAN_DIGITS, _PAN_BYTES_MAX = range(12, 20), 10
 _TLV_SFIS = range(1, 11)
 _SFI_MAX = 30
 _CVM_LIST, _CVM_HEAD = 0x8E, 8
@@ -138,6 +138,8 @@ def _check(card: dict[int, bytes]) -> None:
         known = TAGS.get(tag)
         if known is not None and known.length not in (None, len(value)):
             raise BadCardData(f"{known.name} ({tag:02X}) has {len(value)} bytes")
+        if known is not None and known.format == "n" and not value.hex().isdecimal():
+            raise BadCardData(f"{known.name} ({tag:02X}) is no number")
     for tag, name in _DATES.items():
         if tag in card:
             day(card[tag], name)
@@ -155,7 +157,7 @@ def _check_pan(value: bytes) -> None:
         digits = from_cn(value)
     except ValueError:
         digits = ""
-    if not digits or len(value) > _PAN_BYTES_MAX:
+    if len(digits) not in _PAN_DIGITS or len(value) > _PAN_BYTES_MAX:
         raise BadCardData("the PAN (5A) is not a card number")
 
 

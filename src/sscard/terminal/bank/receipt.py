@@ -12,9 +12,8 @@ from sscard.spec.emv import TSI_BITS, TransactionType, Tsi, Tvr
 from sscard.spec.pboc import TVR_BITS
 from sscard.terminal.bank.transaction import Transaction
 
-__all__ = ["Receipt", "masked", "money", "words_of"]
+__all__ = ["Receipt", "money", "words_of"]
 
-_HEAD, _TAIL = 6, 4
 _TITLES = {
     TransactionType.GOODS: "purchase",
     TransactionType.CASH: "cash withdrawal",
@@ -131,12 +130,6 @@ class Receipt:
 def title_of(transaction: Transaction) -> str:
     """Return what a transaction is called on paper."""
     return _TITLES[transaction.type]
-
-
-def masked(pan: str) -> str:
-    """Return a PAN with its middle digits hidden: the first six and last four stay."""
-    hidden = max(0, len(pan) - _HEAD - _TAIL)
-    return pan[:_HEAD] + "*" * hidden + pan[_HEAD + hidden :] if hidden else "*" * len(pan)
 
 
 def money(amount: int, exponent: int, currency: str) -> str:

@@ -95,6 +95,12 @@ class Merchant:
     category: str = "5999"
     acquirer: str = "00009999"
 
+    def __post_init__(self) -> None:
+        if len(self.identifier) != 15 or not (
+            self.identifier.isascii() and self.identifier.isalnum()
+        ):
+            raise ValueError("a merchant identifier has 15 letters or digits")
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:

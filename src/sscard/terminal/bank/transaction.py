@@ -25,9 +25,10 @@ class Transaction:
     """The state of one transaction.
 
     `amount` is the whole amount authorised in the minor unit of the currency, `other` the part
-    of it that is paid out (cashback); `unpredictable` four random bytes, `sequence` the
-    terminal's counter. `aip` and `records` (of the AFL, for the static data) come from the
-    card; `given` holds terminal elements that a step produced, by tag.
+    of it that is paid out (cashback); `unpredictable` four random bytes; `sequence` the
+    terminal's counter (9F41), `trace` the number that names the transaction to the host. `aip`,
+    `card` and `static_data` come from the card; `given` holds the terminal's own elements and
+    what a step produced, by tag.
     """
 
     terminal: Terminal
@@ -39,6 +40,7 @@ class Transaction:
     unpredictable: bytes
     other: int = 0
     sequence: int = 0
+    trace: int = field(init=False)
     aip: bytes = b""
     card: dict[int, bytes] = field(default_factory=dict, repr=False)
     static_data: bytes | None = field(default=b"", repr=False)
@@ -48,9 +50,11 @@ class Transaction:
     tsi: Tsi = field(default_factory=lambda: Tsi(0))
 
     def __post_init__(self) -> None:
+        self.trace = self.sequence
         terminal, merchant = self.terminal, self.terminal.merchant
         self.given.update(
             {
+                0x84: self.aid,
                 0x81: min(self.amount, 0xFFFFFFFF).to_bytes(4, "big"),
                 0x9A: bcd(f"{self.at:%y%m%d}"),
                 0x9C: bytes((self.type,)),
