@@ -14,6 +14,7 @@ from sscard.cli.output import stdout, table, write_json
 from sscard.cli.settings import JsonOption, LinkOption, link_of
 
 if TYPE_CHECKING:
+    from sscard.spec.banking import Authoriser
     from sscard.spec.ca_keys import CaKey
     from sscard.terminal.bank import BankTerminal, PinPad, Receipt
     from sscard.transport.port import Port
@@ -43,10 +44,6 @@ def pay(
         str | None,
         typer.Option("--host", metavar="URL", help="The issuer's service; default a demo bank."),
     ] = None,
-    profile: Annotated[
-        str,
-        typer.Option("--profile", metavar="NAME", help="Whose fictional keys the demo bank has."),
-    ] = "sample",
     ca_keys: Annotated[
         Path | None,
         typer.Option("--ca-keys", metavar="FILE", help="A list of CA keys; default the test CA's."),
@@ -78,9 +75,7 @@ def pay(
     fen = 0 if balance else _fen(amount)
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=True)
-        desk = stack.enter_context(
-            _terminal(port, terminal, ca_keys, pin, None if offline else (host, profile))
-        )
+        desk = stack.enter_context(_terminal(port, terminal, ca_keys, pin, host, offline=offline))
         if balance:
             receipt = desk.balance(moment)
         elif desk.terminal.is_atm:
@@ -103,16 +98,37 @@ def _terminal(
     kind: str,
     ca_keys: Path | None,
     pin: str | None,
-    bank: tuple[str | None, str] | None,
+    host: str | None,
+    *,
+    offline: bool,
 ) -> "BankTerminal":
-    """Return the terminal; `bank` is the host's address and the demo bank's keys, None offline."""
-    from sscard.terminal.bank import ATM, KIOSK, POS, BankTerminal, Entry, KeyedPad
+    """Return the terminal, with a line to the host unless that is down."""
+    from sscard.cli.demo.host import PIN_KEY
+    from sscard.keys.vault import MemoryVault, Party, Root
+    from sscard.terminal.bank import ATM, KIOSK, POS, BankTerminal, Entry, KeyedPad, VaultPinKey
 
     kinds = {"pos": POS, "atm": ATM, "kiosk": KIOSK}
     if kind not in kinds:
         raise typer.BadParameter(f"{kind!r} is none of pos, atm, kiosk", param_hint="--terminal")
     pad: PinPad = KeyedPad.of(Entry.BYPASSED if pin is None else _digits(pin))
-    return BankTerminal(port, kinds[kind], _ca_keys(ca_keys), pad=pad)
+    key = Root("TPK@PSE", PIN_KEY, levels=0)
+    return BankTerminal(
+        port,
+        kinds[kind],
+        _ca_keys(ca_keys),
+        host=None if offline else _host(host),
+        pad=pad,
+        online_pin=VaultPinKey(MemoryVault(Party.BANK, (key,), test=True)),
+    )
+
+
+def _host(url: str | None) -> "Authoriser":
+    """Return the issuer's host: a service, or the demo bank."""
+    from sscard.cli.demo.host import DemoHost
+
+    if url is None:
+        return DemoHost()
+    raise typer.BadParameter("there is no client of an issuer's service yet", param_hint="--host")
 
 
 def _ca_keys(path: Path | None) -> "tuple[CaKey, ...]":

@@ -1,7 +1,7 @@
 """The bank terminal: an EMV and PBOC contact kernel over a port (EMV 4.x; pse-pboc).
 
 `kernel` is the order of the steps; every step is a module: `selection`, `reading`, `oda` (with
-`certificates`), `restrictions`, `cvm` (with `pin_check` and `pinpad`), `risk`, `action`,
+`certificates`), `restrictions`, `cvm` (with `pin_check`, `pin_key` and `pinpad`), `risk`, `action`,
 `generate`, `online`, `scripts`, `closing` (with `receipt`). `settings` is a terminal as data,
 `transaction` what is known of one transaction, `course` how far it has come. Imports neither
 the card's code nor the issuer's.
@@ -19,6 +19,7 @@ from sscard.terminal.bank.errors import (
     Terminated,
 )
 from sscard.terminal.bank.kernel import BankTerminal
+from sscard.terminal.bank.pin_key import VaultPinKey
 from sscard.terminal.bank.pinpad import Entry, KeyedPad, PinPad, PinRequest
 from sscard.terminal.bank.receipt import Receipt
 from sscard.terminal.bank.selection import Candidate
@@ -59,4 +60,5 @@ __all__ = [
     "Receipt",
     "Terminal",
     "Terminated",
+    "VaultPinKey",
 ]
