@@ -103,22 +103,20 @@ def _terminal(
     offline: bool,
 ) -> "BankTerminal":
     """Return the terminal, with a line to the host unless that is down."""
-    from sscard.cli.demo.host import PIN_KEY
-    from sscard.keys.vault import MemoryVault, Party, Root
+    from sscard.cli.demo.host import pin_vault
     from sscard.terminal.bank import ATM, KIOSK, POS, BankTerminal, Entry, KeyedPad, VaultPinKey
 
     kinds = {"pos": POS, "atm": ATM, "kiosk": KIOSK}
     if kind not in kinds:
         raise typer.BadParameter(f"{kind!r} is none of pos, atm, kiosk", param_hint="--terminal")
     pad: PinPad = KeyedPad.of(Entry.BYPASSED if pin is None else _digits(pin))
-    key = Root("TPK@PSE", PIN_KEY, levels=0)
     return BankTerminal(
         port,
         kinds[kind],
         _ca_keys(ca_keys),
         host=None if offline else _host(host),
         pad=pad,
-        online_pin=VaultPinKey(MemoryVault(Party.BANK, (key,), test=True)),
+        online_pin=VaultPinKey(pin_vault(), kinds[kind].identifier),
     )
 
 

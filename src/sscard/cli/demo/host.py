@@ -7,7 +7,7 @@ allow. It books nothing and remembers nothing: an issuer's host is another matte
 from sscard.cli.demo.world import BANK
 from sscard.iso.tlv import encode, parse
 from sscard.keys import equal
-from sscard.keys.pin_block import open_pin_block
+from sscard.keys.vault import MemoryVault, Party, Root
 from sscard.spec.banking import (
     Acknowledgement,
     AuthorisationRequest,
@@ -18,16 +18,21 @@ from sscard.spec.banking import (
     Kind,
     Reversal,
 )
+from sscard.terminal.bank import VaultPinKey
 
-__all__ = ["PIN_KEY", "DemoHost"]
+__all__ = ["DemoHost", "pin_vault"]
 
-PIN_KEY = bytes.fromhex("544553542054504B2054455354545021")
-"""The PIN key of the demo terminal, an invented one."""
+_PIN_KEY = bytes.fromhex("544553542054504B2054455354545021")
 _PIN = "123456"
 _BALANCE_FEN = 10_000_00
 _SIGNED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
 """The terminal's part of a cryptogram of version 01, then AIP and ATC (pse-pboc 4.4)."""
 _CVR = slice(3, 7)
+
+
+def pin_vault() -> MemoryVault:
+    """Return the vault that the demo host and its terminals share: an invented TPK@PSE."""
+    return MemoryVault(Party.BANK, (Root("TPK@PSE", _PIN_KEY, levels=1),), test=True)
 
 
 class DemoHost:
@@ -54,8 +59,10 @@ class DemoHost:
         atc = int.from_bytes(elements[0x9F36], "big")
         if not equal(BANK.cryptogram(request.pan, request.psn, atc, data), elements[0x9F26]):
             return "05", "the cryptogram is not this card's"
-        if request.pin_block and not _right_pin(request):
-            return "55", "wrong PIN"
+        if request.pin_block:
+            right = VaultPinKey(pin_vault(), request.terminal_id)(_PIN, request.pan)
+            if not equal(right, request.pin_block):
+                return "55", "wrong PIN"
         if request.amount_fen > _BALANCE_FEN:
             return "51", "insufficient funds"
         return "00", "approved"
@@ -72,10 +79,3 @@ class DemoHost:
         """Count a batch."""
         total = sum(item.amount_fen for item in batch.items)
         return ClearingResult(batch.batch, len(batch.items), total)
-
-
-def _right_pin(request: AuthorisationRequest) -> bool:
-    try:
-        return open_pin_block(PIN_KEY, request.pin_block, request.pan) == _PIN
-    except ValueError:
-        return False

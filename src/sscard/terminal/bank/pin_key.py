@@ -2,24 +2,24 @@
 
 from dataclasses import dataclass
 
-from sscard.keys.pin_block import format_0
+from sscard.keys.pin_block import online_pin_block
 from sscard.keys.vault import KeyRef, Vault
 
 __all__ = ["VaultPinKey"]
 
-_TPK = KeyRef("TPK@PSE")
-
 
 @dataclass(frozen=True, slots=True)
 class VaultPinKey:
-    """Enciphers online PINs under a key of a vault: what `BankTerminal(online_pin=)` takes.
+    """Enciphers online PINs for the host: what `BankTerminal(online_pin=)` takes.
 
-    `key` is a 3DES key of no levels, "TPK@PSE" by default: the one shared with the host.
+    The key is that of one terminal: TPK@PSE, a 3DES key of one level, diversified by the eight
+    characters of the terminal's identification (9F1C).
     """
 
     vault: Vault
-    key: KeyRef = _TPK
+    terminal_id: str
 
     def __call__(self, digits: str, pan: str) -> bytes:
         """Return the enciphered format 0 block, 8 bytes. Errors: `VaultError`."""
-        return self.vault.direct_cryptogram(self.key, format_0(digits, pan))
+        key = KeyRef("TPK@PSE", (self.terminal_id.encode("ascii"),))
+        return self.vault.direct_cryptogram(key, online_pin_block(digits, pan))
