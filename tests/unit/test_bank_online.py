@@ -22,10 +22,21 @@ from pse_desk import Desk, debit_card
 
 from sscard.errors import TransportError
 from sscard.iso.tlv import encode, parse
-from sscard.keys import pboc
+from sscard.keys import Algorithm, engine, pboc
+from sscard.keys.pin_block import online_pin_block
+from sscard.keys.vault import MemoryVault, Party, Root
 from sscard.spec.banking import Kind, Outcome
 from sscard.spec.emv import Tsi, Tvr
-from sscard.terminal.bank import ATM, KIOSK, POS, Attendant, BankTerminalError, Memory, Terminated
+from sscard.terminal.bank import (
+    ATM,
+    KIOSK,
+    POS,
+    Attendant,
+    BankTerminalError,
+    Memory,
+    Terminated,
+    VaultPinKey,
+)
 
 ONLINE = with_aid(quiet(), tac_online=h("8000008000"), floor_limit=0)
 ANSWERED_TC = [ARQC, TC]
@@ -293,6 +304,16 @@ def test_the_online_pin_travels_to_the_host_and_nowhere_else():
     assert receipt.holder == "PIN, checked by the bank"
     assert not card.commands("20")
     assert "1122334455667788" not in str(receipt.to_json())
+
+
+def test_iso_9564_1_the_pin_key_of_a_terminal_comes_from_its_identification():
+    root = h("00112233445566778899AABBCCDDEEFF")
+    vault = MemoryVault(Party.BANK, (Root("TPK@PSE", root, levels=1),), test=True)
+    factor = b"99990001"
+    key = engine(Algorithm.TDES, root)
+    own = key.encrypt(factor) + key.encrypt(bytes(byte ^ 0xFF for byte in factor))
+    expected = engine(Algorithm.TDES, own).encrypt(online_pin_block("1234", PAN))
+    assert VaultPinKey(vault, "99990001")("1234", PAN) == expected
 
 
 def test_an_atm_pays_out_and_tells_the_balance():
