@@ -12,6 +12,7 @@ from bank_till import (
     CA_11_7,
     ICC,
     ISSUER,
+    STATIC_11_7,
     TC,
     UN,
     PaperCard,
@@ -354,12 +355,9 @@ def test_pse_12_9_tampered_signed_static_data():
 
 
 def test_pse_4_9_static_data_that_were_changed_after_signing():
-    record = (
-        "70505A0A6210950000000000017F5F24033112315F25032001015F280201565F3401009F0702AB809F0D05D860"
-        "04A8009F0E0500100000009F0F05D86004F8008E100000000000000000420341031E031F00"
-    )
-    receipt = till(debit_card(dgi_0201=record), quiet()).pay(100, AT)
-    assert Tvr.DDA_FAILED in receipt.tvr
+    changed = STATIC_11_7.replace(h("5F2403301231"), h("5F2403311231"))
+    card = signed_card("7C00", dgi_0201=encode(0x70, changed).hex())
+    assert till(card, quiet()).pay(100, AT).tvr == Tvr.DDA_FAILED
 
 
 def test_the_keys_of_paper_cards_are_what_they_say():

@@ -71,6 +71,8 @@ def pay(
     An ATM pays out cash; POS and kiosk sell. The card keeps what the transaction changes. Exit
     code 1 when it is declined, or when the card is no bank card. The PAN is masked.
     """
+    if (image is None) == (reader is None):
+        raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     moment = _moment(at)
     fen = 0 if balance else _fen(amount)
     with ExitStack() as stack:
@@ -131,7 +133,8 @@ def _host(url: str | None) -> "Authoriser":
 
 def _ca_keys(path: Path | None) -> "tuple[CaKey, ...]":
     from sscard.cli.demo.world import CA_KEY
-    from sscard.spec.ca_keys import RID, CaKey, parse_ca_keys
+    from sscard.spec.ca_keys import CaKey, parse_ca_keys
+    from sscard.spec.pboc import RID
 
     if path is None:
         return (CaKey(RID, 0x80, CA_KEY.n, CA_KEY.e),)
