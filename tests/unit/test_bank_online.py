@@ -20,7 +20,7 @@ from bank_till import (
 )
 from pse_desk import Desk, debit_card
 
-from sscard.errors import TransportError
+from sscard.errors import PowerLoss, TransportError
 from sscard.iso.tlv import encode, parse
 from sscard.keys import Algorithm, engine, pboc
 from sscard.keys.pin_block import online_pin_block
@@ -193,13 +193,14 @@ def test_a_transaction_that_breaks_off_after_the_approval_is_reversed(trouble):
     assert len(bank.reversals) == 1
 
 
-def test_a_card_that_is_pulled_out_after_the_approval():
+@pytest.mark.parametrize("what", [TransportError, PowerLoss, KeyboardInterrupt])
+def test_a_card_that_is_pulled_out_after_the_approval(what):
     def gone(apdu):
-        raise TransportError("the card is gone")
+        raise what("the card is gone")
 
     bank = Bank()
     card = PaperCard(answers=[ARQC], replace={"80AE40": gone})
-    with pytest.raises(TransportError):
+    with pytest.raises(what):
         till(card, ONLINE, host=bank).pay(100, AT)
     assert len(bank.reversals) == 1
 
@@ -285,6 +286,24 @@ def test_emv_3_10_10_the_tvr_of_the_second_cryptogram_shows_a_failed_script():
     card = PaperCard(answers=ANSWERED_TC, replace=SCRIPTS)
     till(card, ONLINE, host=Bank(before=(script(BAD),))).pay(100, AT)
     assert card.commands("AE")[1][14:24] == "8000008020"
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_card_that_goes_away_during_a_script_has_paid_once_its_tc_is_there(final):
+    def gone(apdu):
+        raise TransportError("the card is gone")
+
+    bank = Bank(**{"after" if final else "before": (script(GOOD),)})
+    card = PaperCard(answers=ANSWERED_TC, replace={"84DA": gone})
+    if final:
+        receipt = till(card, ONLINE, host=bank).pay(100, AT)
+        assert receipt.approved
+        assert Tvr.SCRIPT_FAILED_AFTER in receipt.tvr
+        assert bank.script_results == h("1100000001")
+    else:
+        with pytest.raises(TransportError):
+            till(card, ONLINE, host=bank).pay(100, AT)
+    assert len(bank.reversals) == (not final)
 
 
 # ---- PIN, ATM, kiosk -----------------------------------------------------------------------------

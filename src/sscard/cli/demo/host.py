@@ -55,7 +55,7 @@ class DemoHost:
         return AuthorisationResponse(arc, reason, data, "DEMO01" if approved else "", balance)
 
     def _decide(self, request: AuthorisationRequest, elements: dict[int, bytes]) -> tuple[str, str]:
-        data = b"".join(elements.get(tag, b"") for tag in _SIGNED) + elements[0x9F10][_CVR]
+        data = b"".join(elements.get(tag, b"") for tag in _SIGNED) + elements.get(0x9F10, b"")[_CVR]
         atc = int.from_bytes(elements[0x9F36], "big")
         if not equal(BANK.cryptogram(request.pan, request.psn, atc, data), elements[0x9F26]):
             return "05", "the cryptogram is not this card's"

@@ -9,7 +9,6 @@ from datetime import datetime
 from secrets import randbelow, token_bytes
 from typing import Self
 
-from sscard.errors import SscardError
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.spec.banking import Authoriser, ClearingResult
@@ -256,21 +255,19 @@ class BankTerminal:
             course.decision = Decision.APPROVED_OFFLINE if good else Decision.DECLINED_OFFLINE
             return
         approved = self._approved(transaction, course.answer)
+        good = False
         try:
             good = self._finish_online(course, course.answer, approved=approved)
-        except SscardError:
-            if approved:
+            course.decision = Decision.APPROVED_ONLINE if good else Decision.DECLINED_ONLINE
+        finally:  # whatever it was that stopped us, what the host approved is undone
+            if approved and not good:
                 self._reverse(course)
-            raise
-        course.decision = Decision.APPROVED_ONLINE if good else Decision.DECLINED_ONLINE
-        if approved and not good:
-            self._reverse(course)
-        else:
+        if good or not approved:
             code = course.answer.reference
             self._tell(completion_of(transaction, approved=good, offline=False, approval_code=code))
 
     def _approved(self, transaction: Transaction, answer: Answer) -> bool:
-        """Whether the host approves; a referral is the attendant's call (Book 4 6.3.?)."""
+        """Whether the host approves; a referral is the attendant's call."""
         if answer.arc in REFERRALS and self._attendant.referral is not None:
             return self._attendant.referral(answer.arc)
         return answer.arc in APPROVALS

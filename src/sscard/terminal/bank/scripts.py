@@ -6,6 +6,7 @@ gets: outcome and number of the refused command, and the script's identifier.
 
 from enum import IntEnum
 
+from sscard.errors import TransportError
 from sscard.iso.apdu import Command, MalformedApdu
 from sscard.spec.emv import Tsi, Tvr
 from sscard.terminal.bank.ber import objects
@@ -33,10 +34,12 @@ def run_scripts(
 ) -> None:
     """Carry out scripts (values of 71; of 72 when `final`, after the second GENERATE AC).
 
-    Adds their results to 9F5B; sets the bits of TVR and TSI.
+    Adds their results to 9F5B; sets the bits of TVR and TSI. A card that goes away after the
+    final cryptogram has paid: its script failed, and that is all. Errors: `TransportError`
+    before that.
     """
     for script in scripts:
-        result = _run(channel, script)
+        result = _run(channel, script, final=final)
         results = transaction.given.get(_RESULTS, b"")
         transaction.given[_RESULTS] = results + result
         transaction.done(Tsi.SCRIPT_PROCESSING)
@@ -44,7 +47,7 @@ def run_scripts(
             transaction.note(Tvr.SCRIPT_FAILED_AFTER if final else Tvr.SCRIPT_FAILED_BEFORE)
 
 
-def _run(channel: Channel, script: bytes) -> bytes:
+def _run(channel: Channel, script: bytes, *, final: bool) -> bytes:
     """Return the five bytes of one script's result."""
     try:
         found = objects(script, "script")
@@ -53,9 +56,18 @@ def _run(channel: Channel, script: bytes) -> bytes:
         return _result(ScriptOutcome.NOT_PERFORMED, 0, b"")
     identifier = dict(found).get(_IDENTIFIER, b"")
     for number, command in enumerate(commands, 1):
-        if channel.exchange(command).sw >> 8 not in _GOOD:
+        if not _done(channel, command, final=final):
             return _result(ScriptOutcome.FAILED, number, identifier)
     return _result(ScriptOutcome.SUCCESSFUL, 0, identifier)
+
+
+def _done(channel: Channel, command: Command, *, final: bool) -> bool:
+    try:
+        return channel.exchange(command).sw >> 8 in _GOOD
+    except TransportError:
+        if not final:
+            raise
+        return False
 
 
 def _result(outcome: ScriptOutcome, number: int, identifier: bytes) -> bytes:
