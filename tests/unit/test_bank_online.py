@@ -306,6 +306,14 @@ def test_a_card_that_goes_away_during_a_script_has_paid_once_its_tc_is_there(fin
     assert len(bank.reversals) == (not final)
 
 
+def test_pse_4_4_the_completion_has_the_tvr_that_the_tc_covers():
+    bank = Bank(after=(script(BAD),))
+    card = PaperCard(answers=ANSWERED_TC, replace=SCRIPTS)
+    receipt = till(card, ONLINE, host=bank).pay(100, AT)
+    assert bytes(receipt.tvr).hex() == "8000008010"
+    assert dict(parse(bank.completions[0].icc))[0x95] == h("8000008000")
+
+
 # ---- PIN, ATM, kiosk -----------------------------------------------------------------------------
 
 

@@ -77,6 +77,7 @@ def generate(
     what = "CDOL1" if first is None else "CDOL2"
     _hash_certificate(transaction, dol, what)
     data = transaction.fill(dol, what)
+    transaction.covered_tvr = bytes(transaction.tvr)
     p1 = request | (_CDA if combined else 0)
     reply = channel.exchange(Command(0x80, 0xAE, p1, 0x00, data, 256))
     if reply.sw != SW.OK:

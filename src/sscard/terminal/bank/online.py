@@ -180,8 +180,9 @@ def reversal_of(transaction: Transaction, reason: str) -> Reversal:
 
 
 def _elements(transaction: Transaction, tags: tuple[int, ...]) -> bytes:
-    """Return those of the data elements that are there, as TLVs."""
-    values = ((tag, transaction.value(tag)) for tag in tags)
+    """Return those of the data elements that are there, as TLVs; the TVR as the card knows it."""
+    held = {0x95: transaction.covered_tvr}
+    values = ((tag, held.get(tag) or transaction.value(tag)) for tag in tags)
     return b"".join(encode(tag, value) for tag, value in values if value)
 
 

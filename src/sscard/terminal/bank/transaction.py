@@ -28,7 +28,7 @@ class Transaction:
     of it that is paid out (cashback); `unpredictable` four random bytes; `sequence` the
     terminal's counter (9F41), `trace` the number that names the transaction to the host. `aip`,
     `card` and `static_data` come from the card; `given` holds the terminal's own elements and
-    what a step produced, by tag.
+    what a step produced, by tag; `covered_tvr` the TVR that the last cryptogram was made over.
     """
 
     terminal: Terminal
@@ -48,6 +48,7 @@ class Transaction:
     given: dict[int, bytes] = field(default_factory=dict, repr=False)
     tvr: Tvr = field(default_factory=lambda: Tvr(0))
     tsi: Tsi = field(default_factory=lambda: Tsi(0))
+    covered_tvr: bytes = bytes(5)
 
     def __post_init__(self) -> None:
         self.trace = self.sequence
