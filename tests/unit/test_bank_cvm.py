@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from bank_till import ARQC, AT, PAN, TC, PaperCard, h, quiet, till
+from bank_till import ARQC, AT, PAN, STATIC_11_7, TC, PaperCard, h, quiet, signed_card, till
 from pse_desk import debit_card
 
 from sscard.spec.emv import Tsi, Tvr
@@ -100,6 +100,20 @@ def test_pse_4_10_an_enciphered_pin_that_cannot_be_sent(plant, sw, bits):
     receipt, results = verify("", card=card)
     assert (results, receipt.tvr & ~Tvr.ODA_NOT_PERFORMED) == ("040001", bits)
     assert not card.commands("20")
+
+
+@pytest.mark.parametrize("link", ["apdu", "t0"])
+def test_pse_4_10_the_emulated_card_takes_an_enciphered_pin(link):
+    static = STATIC_11_7.replace(h("42034103"), h("44034103"))
+    log = []
+    receipt = till(
+        signed_card("7C00", static),
+        quiet(POS),
+        link=link,
+        hook=lambda command, reply: log.append((command.ins, command.p2, reply.sw)),
+    ).pay(100, AT)
+    assert (0x20, 0x88, 0x9000) in log
+    assert receipt.holder == "enciphered PIN, checked by the card"
 
 
 # ---- conditions ----------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ def test_a_purchase_with_the_demo_bank(sscard, image):
 
 @pytest.mark.parametrize("link", ["apdu", "t0"])
 def test_a_receipt_for_people(sscard, image, link):
-    shown = sscard("pay", "--image", image, *AT, *PIN, "--amount", "20", "--explain", "--link", link)
+    shown = sscard(
+        "pay", "--image", image, *AT, *PIN, "--amount", "20", "--explain", "--link", link
+    )
     assert "APPROVED online" in shown
     assert "20.00 CNY" in shown
     assert "online PIN entered" in shown

@@ -1,5 +1,6 @@
 """`sscard pay`: a bank terminal at the command line (pse-pboc; EMV 4.x)."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -46,7 +47,7 @@ def pay(
     ] = None,
     ca_keys: Annotated[
         Path | None,
-        typer.Option("--ca-keys", metavar="FILE", help="A list of CA keys; default the test CA's."),
+        typer.Option("--ca-keys", metavar="FILE", help="A list of CA keys; default the shipped."),
     ] = None,
     at: Annotated[
         str | None,
@@ -131,13 +132,12 @@ def _host(url: str | None) -> "Authoriser":
     raise typer.BadParameter("there is no client of an issuer's service yet", param_hint="--host")
 
 
-def _ca_keys(path: Path | None) -> "tuple[CaKey, ...]":
-    from sscard.cli.demo.world import CA_KEY
-    from sscard.spec.ca_keys import CaKey, parse_ca_keys
-    from sscard.spec.pboc import RID
+def _ca_keys(path: Path | None) -> "Sequence[CaKey]":
+    from sscard.cli.cert import ca_keys_named
+    from sscard.spec.ca_keys import parse_ca_keys
 
     if path is None:
-        return (CaKey(RID, 0x80, CA_KEY.n, CA_KEY.e),)
+        return ca_keys_named()
     return parse_ca_keys(path.read_text(encoding="utf-8"))
 
 
