@@ -59,7 +59,7 @@ class Memory:
 
     `exceptions` are the PANs of the exception file; `batch` the approved transactions that wait
     for clearing, `batches` how many were made, `handed_in` the one that nobody confirmed yet;
-    `pending` what the host has yet to be told: reversals, advices, completions.
+    `pending` what the host has yet to be told: reversals, advice, completions.
     """
 
     sequence: int = 0
