@@ -78,7 +78,9 @@ def pay(
     fen = 0 if balance else _fen(amount)
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=True)
-        desk = stack.enter_context(_terminal(port, terminal, ca_keys, pin, host, offline=offline))
+        desk = stack.enter_context(
+            _terminal(port, terminal, ca_keys, pin, host, moment, offline=offline)
+        )
         if balance:
             receipt = desk.balance(moment)
         elif desk.terminal.is_atm:
@@ -102,12 +104,25 @@ def _terminal(
     ca_keys: Path | None,
     pin: str | None,
     host: str | None,
+    moment: datetime,
     *,
     offline: bool,
 ) -> "BankTerminal":
-    """Return the terminal, with a line to the host unless that is down."""
+    """Return the terminal, with a line to the host unless that is down.
+
+    Its trace numbers go by the second of the day, so that no two runs have the same.
+    """
     from sscard.cli.demo.host import pin_vault
-    from sscard.terminal.bank import ATM, KIOSK, POS, BankTerminal, Entry, KeyedPad, VaultPinKey
+    from sscard.terminal.bank import (
+        ATM,
+        KIOSK,
+        POS,
+        BankTerminal,
+        Entry,
+        KeyedPad,
+        Memory,
+        VaultPinKey,
+    )
 
     kinds = {"pos": POS, "atm": ATM, "kiosk": KIOSK}
     if kind not in kinds:
@@ -119,6 +134,7 @@ def _terminal(
         _ca_keys(ca_keys),
         host=None if offline else _host(host),
         pad=pad,
+        memory=Memory(sequence=moment.hour * 3600 + moment.minute * 60 + moment.second),
         online_pin=VaultPinKey(pin_vault(), kinds[kind].identifier),
     )
 

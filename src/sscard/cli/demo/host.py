@@ -22,7 +22,7 @@ from sscard.terminal.bank import VaultPinKey
 
 __all__ = ["DemoHost", "pin_vault"]
 
-_PIN_KEY = bytes.fromhex("544553542054504B2054455354545021")
+_PIN_KEY = b"FICTIONAL TPK 01"
 _PIN = "123456"
 _BALANCE_FEN = 10_000_00
 _SIGNED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)

@@ -187,6 +187,7 @@ ATM = Terminal(
     0x14,
     bytes.fromhex("604000"),
     bytes.fromhex("8E00B05005"),
+    identifier="99990002",
     merchant=Merchant(name="TEST ATM", category="6011"),
 )
 """A bank's cash machine, online only: cash and enquiries, online PIN, no offline checks."""
@@ -194,6 +195,7 @@ KIOSK = Terminal(
     0x25,
     bytes.fromhex("6048C8"),
     bytes.fromhex("6000B0A001"),
+    identifier="99990003",
     merchant=Merchant(name="TEST KIOSK", category="8099"),
 )
 """An unattended machine of a merchant, offline with online capability: online PIN, no CVM."""
