@@ -1,4 +1,4 @@
-"""The messages between terminal and bank: strict both ways, and discreet."""
+"""The messages between terminal and bank: strict both ways, and silent about cards."""
 
 import json
 from datetime import date, datetime
