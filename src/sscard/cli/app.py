@@ -17,6 +17,7 @@ from sscard.cli import (
     image,
     keys,
     national,
+    pay,
     profiles,
     run,
     serve,
@@ -91,6 +92,7 @@ app.command("run")(run.run)
 app.command("explain")(apdu.explain)
 app.command("read")(social.read)
 app.command("update")(social.update)
+app.command("pay")(pay.pay)
 app.command("conformance")(conformance.conformance)
 app.command("tree")(image.tree)
 app.command("dump")(image.dump)

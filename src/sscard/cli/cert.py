@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sscard.spec.ca_keys import CaKey
     from sscard.terminal.stack import Channel
 
-__all__ = ["app"]
+__all__ = ["app", "ca_keys_named"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -134,12 +134,13 @@ def write_list(
     from sscard.spec.ca_keys import build_ca_keys
 
     refuse_existing(file, force=force)
-    chosen = _ca_keys(keys)
+    chosen = ca_keys_named(keys)
     file.write_text(build_ca_keys(chosen, "CA keys for tests"), "utf-8")
     stdout().print(f"{file}: {', '.join(key.name for key in chosen)}")
 
 
-def _ca_keys(names: list[str] | None) -> list["CaKey"]:
+def ca_keys_named(names: list[str] | None = None) -> list["CaKey"]:
+    """Return CA keys by the names of their files, or all shipped ones. Errors: usage errors."""
     from sscard.perso.rsa_files import rsa_file, rsa_file_names
 
     found = []
@@ -307,7 +308,7 @@ def show_card(
 
     if (image is None) == (reader is None):
         raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
-    keys = _ca_keys(None) if ca_keys is None else parse_ca_keys(ca_keys.read_text("utf-8"))
+    keys = ca_keys_named() if ca_keys is None else parse_ca_keys(ca_keys.read_text("utf-8"))
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=False)
         data = _read(channel(port), hex_bytes(aid, "--aid"))
