@@ -84,7 +84,7 @@ def test_a_social_card_has_no_bank_application(sscard, tmp_path):
 def test_another_ca(sscard, image, tmp_path):
     (tmp_path / "ca.toml").write_text("format = 1\n")
     words = ("pay", "--image", image, *AT, *PIN, "--amount", "5", "--ca-keys", tmp_path / "ca.toml")
-    assert "DDA failed" in sscard(*words, "--explain")
+    assert "DDA failed" in sscard(*words, "--explain", code=1)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,8 @@ def test_another_ca(sscard, image, tmp_path):
 def test_wrong_usage(sscard, image, words, about):
     sscard("pay", "--image", image, *words, code=2)
     assert about in " ".join(sscard.errors.replace("│", " ").split())
+
+
+def test_a_host_that_is_not_there_is_a_line_that_is_down(sscard, image):
+    words = ("pay", "--image", image, *AT, *PIN, "--amount", "5", "--host", "http://127.0.0.1:9")
+    assert "DECLINED offline" in sscard(*words, code=1)

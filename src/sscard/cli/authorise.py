@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sscard.issuer import IssuerHost
     from sscard.keys.vault import BankCard
 
-__all__ = ["app"]
+__all__ = ["TEST_PIN_KEYS", "app"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +34,7 @@ app = typer.Typer(
     epilog="Without --vault or --token the keys are a profile's fictional test keys.",
 )
 
-_TEST_KEYS = {"TPK@PSE": b"FICTIONAL TPK 01", "PVK@PSE": b"FICTIONAL PVK 01"}
+TEST_PIN_KEYS = {"TPK@PSE": b"FICTIONAL TPK 01", "PVK@PSE": b"FICTIONAL PVK 01"}
 """PIN keys beside a profile's issuer keys, as fictional as those."""
 
 
@@ -275,7 +275,7 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
     )
     with keys as vault:
         if options.vault is None and options.token is None:
-            for name, key in _TEST_KEYS.items():
+            for name, key in TEST_PIN_KEYS.items():
                 vault.install(Root(name, key, levels=1))
         books = open_books(f"sqlite:///{options.books}")
         try:

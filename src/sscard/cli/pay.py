@@ -45,6 +45,10 @@ def pay(
         str | None,
         typer.Option("--host", metavar="URL", help="The issuer's service; default a demo bank."),
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", metavar="NAME", help="Whose card the demo bank knows."),
+    ] = "sample",
     ca_keys: Annotated[
         Path | None,
         typer.Option("--ca-keys", metavar="FILE", help="A list of CA keys; default the shipped."),
@@ -76,11 +80,10 @@ def pay(
         raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     moment = _moment(at)
     fen = 0 if balance else _fen(amount)
+    bank = None if offline else _host(host, profile, moment)
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=True)
-        desk = stack.enter_context(
-            _terminal(port, terminal, ca_keys, pin, host, moment, offline=offline)
-        )
+        desk = stack.enter_context(_terminal(port, terminal, ca_keys, pin, bank, moment))
         if balance:
             receipt = desk.balance(moment)
         elif desk.terminal.is_atm:
@@ -103,16 +106,15 @@ def _terminal(
     kind: str,
     ca_keys: Path | None,
     pin: str | None,
-    host: str | None,
+    host: "Authoriser | None",
     moment: datetime,
-    *,
-    offline: bool,
 ) -> "BankTerminal":
-    """Return the terminal, with a line to the host unless that is down.
+    """Return the terminal; without a host its line is down.
 
     Its trace numbers go by the second of the day, so that no two runs have the same.
     """
-    from sscard.cli.demo.host import pin_vault
+    from sscard.cli.authorise import TEST_PIN_KEYS
+    from sscard.keys.vault import MemoryVault, Party, Root
     from sscard.terminal.bank import (
         ATM,
         KIOSK,
@@ -128,24 +130,32 @@ def _terminal(
     if kind not in kinds:
         raise typer.BadParameter(f"{kind!r} is none of pos, atm, kiosk", param_hint="--terminal")
     pad: PinPad = KeyedPad.of(Entry.BYPASSED if pin is None else _digits(pin))
+    key = Root("TPK@PSE", TEST_PIN_KEYS["TPK@PSE"], levels=1)
     return BankTerminal(
         port,
         kinds[kind],
         _ca_keys(ca_keys),
-        host=None if offline else _host(host),
+        host=host,
         pad=pad,
         memory=Memory(sequence=moment.hour * 3600 + moment.minute * 60 + moment.second),
-        online_pin=VaultPinKey(pin_vault(), kinds[kind].identifier),
+        online_pin=VaultPinKey(MemoryVault(Party.BANK, (key,), test=True), kinds[kind].identifier),
     )
 
 
-def _host(url: str | None) -> "Authoriser":
-    """Return the issuer's host: a service, or the demo bank."""
-    from sscard.cli.demo.host import DemoHost
+def _host(url: str | None, profile: str, moment: datetime) -> "Authoriser":
+    """Return the issuer's host: a service somewhere, or the demo bank."""
+    try:
+        from sscard.issuer import HostClient
+    except ImportError:
+        raise typer.BadParameter(
+            "a host needs SQLAlchemy: pip install 'sscard[issuer]'; --offline goes without",
+            param_hint="--host",
+        ) from None
+    if url is not None:
+        return HostClient(url)
+    from sscard.cli.demo.host import demo_host
 
-    if url is None:
-        return DemoHost()
-    raise typer.BadParameter("there is no client of an issuer's service yet", param_hint="--host")
+    return demo_host(profile, day=moment.date())
 
 
 def _ca_keys(path: Path | None) -> "Sequence[CaKey]":

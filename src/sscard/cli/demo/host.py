@@ -1,81 +1,32 @@
-"""A bank for `sscard pay` that answers at once, with the fictional keys of pse-pboc 11.
+"""A bank for `sscard pay` that answers at once: the issuer's host with books in memory.
 
-It verifies the cryptogram, and the PIN when one came on line, and approves what 10,000 yuan
-allow. It books nothing and remembers nothing: an issuer's host is another matter.
+It has one account, with 10,000 yuan and the card of a profile, and that profile's fictional
+keys. `sscard authorise` keeps books that stay.
 """
 
-from sscard.cli.demo.world import BANK
-from sscard.iso.tlv import encode, parse
-from sscard.keys import equal
-from sscard.keys.vault import MemoryVault, Party, Root
-from sscard.spec.banking import (
-    Acknowledgement,
-    AuthorisationRequest,
-    AuthorisationResponse,
-    ClearingBatch,
-    ClearingResult,
-    Completion,
-    Kind,
-    Reversal,
-)
-from sscard.terminal.bank import VaultPinKey
+from datetime import date
 
-__all__ = ["DemoHost", "pin_vault"]
+from sscard.cli.authorise import TEST_PIN_KEYS
+from sscard.issuer import IssuerHost, open_books
+from sscard.keys.vault import BankCard, BankVault, MemoryVault, Party, Root
+from sscard.perso.roots import card_identity, roots
 
-_PIN_KEY = b"FICTIONAL TPK 01"
-_PIN = "123456"
-_BALANCE_FEN = 10_000_00
-_SIGNED = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)
-"""The terminal's part of a cryptogram of version 01, then AIP and ATC (pse-pboc 4.4)."""
-_CVR = slice(3, 7)
+__all__ = ["bank_keys", "demo_host"]
+
+_ACCOUNT, _DEPOSIT_FEN = "6217000000000001", 10_000_00
+_EXPIRY, _PIN = "3012", "123456"
 
 
-def pin_vault() -> MemoryVault:
-    """Return the vault that the demo host and its terminals share: an invented TPK@PSE."""
-    return MemoryVault(Party.BANK, (Root("TPK@PSE", _PIN_KEY, levels=1),), test=True)
+def bank_keys(profile: str = "sample") -> MemoryVault:
+    """Return the fictional bank keys of a profile, and those of PINs. Errors: ProfileError."""
+    pins = tuple(Root(name, value, levels=1) for name, value in TEST_PIN_KEYS.items())
+    return MemoryVault(Party.BANK, (*roots(profile, Party.BANK), *pins), test=True)
 
 
-class DemoHost:
-    """An `Authoriser` without accounts."""
-
-    def authorise(self, request: AuthorisationRequest) -> AuthorisationResponse:
-        """Verify cryptogram and PIN, look at the amount."""
-        elements = dict(parse(request.icc))
-        arc, reason = self._decide(request, elements)
-        arpc = BANK.response(
-            request.pan,
-            request.psn,
-            int.from_bytes(elements[0x9F36], "big"),
-            elements[0x9F26],
-            arc.encode("ascii"),
-        )
-        data = encode(0x91, arpc + arc.encode("ascii"))
-        approved = arc == "00"
-        balance = _BALANCE_FEN if approved and request.kind is Kind.BALANCE else None
-        return AuthorisationResponse(arc, reason, data, "DEMO01" if approved else "", balance)
-
-    def _decide(self, request: AuthorisationRequest, elements: dict[int, bytes]) -> tuple[str, str]:
-        data = b"".join(elements.get(tag, b"") for tag in _SIGNED) + elements.get(0x9F10, b"")[_CVR]
-        atc = int.from_bytes(elements[0x9F36], "big")
-        if not equal(BANK.cryptogram(request.pan, request.psn, atc, data), elements[0x9F26]):
-            return "05", "the cryptogram is not this card's"
-        if request.pin_block:
-            right = VaultPinKey(pin_vault(), request.terminal_id)(_PIN, request.pan)
-            if not equal(right, request.pin_block):
-                return "55", "wrong PIN"
-        if request.amount_fen > _BALANCE_FEN:
-            return "51", "insufficient funds"
-        return "00", "approved"
-
-    def complete(self, completion: Completion) -> Acknowledgement:
-        """Hear how it ended."""
-        return Acknowledgement(accepted=True)
-
-    def reverse(self, reversal: Reversal) -> Acknowledgement:
-        """Hear that it did not come about."""
-        return Acknowledgement(accepted=True)
-
-    def clear(self, batch: ClearingBatch) -> ClearingResult:
-        """Count a batch."""
-        total = sum(item.amount_fen for item in batch.items)
-        return ClearingResult(batch.batch, len(batch.items), total)
+def demo_host(profile: str = "sample", *, day: date) -> IssuerHost:
+    """Return a host that knows the card of a profile; its PIN is 123456. Errors: ProfileError."""
+    host = IssuerHost(BankVault(bank_keys(profile)), open_books("sqlite://"))
+    identity = card_identity(profile)
+    host.open_account(_ACCOUNT, "", deposit_fen=_DEPOSIT_FEN, day=day)
+    host.issue_card(BankCard(identity.pan, identity.psn), _ACCOUNT, _EXPIRY, pin=_PIN)
+    return host

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sscard.keys.pin_block import online_pin_block
+from sscard.keys.pboc import online_pin_block
 from sscard.keys.vault import KeyRef, Vault
 
 __all__ = ["VaultPinKey"]

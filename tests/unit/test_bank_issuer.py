@@ -1,0 +1,77 @@
+"""The bank terminal, the emulated card and the bank's host: all three ends, none of them a double."""
+
+import pytest
+from bank_desk import ACCOUNT, CARD, ROOTS, new_host
+from bank_till import AT, PLAIN_PIN_POS, quiet, signed_card, till
+from pse_desk import Desk, debit_card
+
+from sscard.issuer import CardState, ScriptKind, ScriptOrder
+from sscard.keys.vault import MemoryVault, Party
+from sscard.spec.emv import Tvr
+from sscard.terminal.bank import ATM, Memory, VaultPinKey
+
+
+@pytest.fixture
+def vault():
+    return MemoryVault(Party.BANK, ROOTS, test=True)
+
+
+def test_pse_11_3_paid_completed_and_cleared():
+    host, memory = new_host(), Memory()
+    desk = till(debit_card(), PLAIN_PIN_POS, host=host, memory=memory)
+    receipt = desk.pay(12345, AT)
+    assert receipt.cryptogram == "TC BF0C0717E6D3496C"
+    assert memory.pending == []
+    result = desk.settle(AT)
+    assert (result.booked, result.amount_fen, result.refused) == (1, 12345, ())
+    assert host.account(ACCOUNT).balance_fen == 100_000 - 12345
+    assert host.audit() == []
+
+
+def test_an_offline_approval_is_booked_by_the_batch():
+    host, memory = new_host(), Memory()
+    desk = till(signed_card("7C00"), quiet(), host=host, memory=memory)
+    assert desk.pay(500, AT).verdict == "APPROVED offline"
+    result = desk.settle(AT)
+    assert (result.booked, result.refused) == (1, ())
+
+
+@pytest.mark.parametrize("link", ["apdu", "t0"])
+def test_an_atm_with_an_online_pin(vault, link):
+    host = new_host(pin="123456")
+    card, memory = debit_card(), Memory()
+    words = {"host": host, "online_pin": VaultPinKey(vault, ATM.identifier), "memory": memory}
+    machine = till(card, ATM, link=link, **words)
+    assert machine.withdraw(20000, AT).verdict == "APPROVED online"
+    assert machine.balance(AT).balance == "800.00 CNY"
+    wrong = till(card, ATM, pin="999999", link=link, **words).withdraw(100, AT)
+    assert (wrong.approved, wrong.arc) == (False, "55")
+    assert host.audit() == []
+
+
+def test_too_little_money_and_a_lost_card():
+    host, card, memory = new_host(deposit=100), debit_card(), Memory()
+    receipt = till(card, PLAIN_PIN_POS, host=host, memory=memory).pay(12345, AT)
+    assert receipt.arc == "51"
+    assert "the bank answered 51" in receipt.reasons[0]
+    host.set_card(CARD, CardState.WRITTEN_LOST)
+    assert not till(card, PLAIN_PIN_POS, host=host, memory=memory).pay(1, AT).approved
+
+
+def test_pse_5_4_a_card_that_declines_what_the_host_approved_is_reversed():
+    host = new_host()
+    card = debit_card()
+    host.order(CARD, ScriptOrder(ScriptKind.APPLICATION_BLOCK, before=True))
+    receipt = till(card, PLAIN_PIN_POS, host=host).pay(12345, AT)
+    assert receipt.verdict == "DECLINED online"
+    assert host.account(ACCOUNT).available_fen == 100_000
+    assert host.audit() == []
+
+
+def test_pse_5_6_an_order_of_the_bank_reaches_the_card_and_its_result_the_bank():
+    host, card = new_host(), debit_card()
+    host.order(CARD, ScriptOrder(ScriptKind.PUT_DATA, tag=0x9F58, value=b"\x05"))
+    assert till(card, PLAIN_PIN_POS, host=host).pay(12345, AT).tvr == Tvr.FLOOR_LIMIT_EXCEEDED
+    desk = Desk(card)
+    desk.select()
+    assert desk.element("9F58") == "05"
