@@ -21,6 +21,7 @@ __all__ = [
     "pin_change_digits",
     "pin_digits",
     "script_block_decrypt",
+    "script_block_encrypt",
     "script_decrypt",
     "script_encrypt",
     "script_mac",
@@ -113,6 +114,11 @@ def script_encrypt(session_key: bytes, data: bytes) -> bytes:
 def script_decrypt(session_key: bytes, data: bytes) -> bytes:
     """Undo `script_encrypt`. ValueError on a wrong length byte or padding."""
     return unwrap(Algorithm.TDES, session_key, data)
+
+
+def script_block_encrypt(session_key: bytes, data: bytes) -> bytes:
+    """Encipher whole blocks under SK-ENC: the 16 bytes of PIN CHANGE. Source: pse-pboc 4.8."""
+    return engine(Algorithm.TDES, session_key).encrypt(data)
 
 
 def script_block_decrypt(session_key: bytes, data: bytes) -> bytes:

@@ -26,6 +26,7 @@ _RESERVED = 0x2F
 @transaction(0x80, 0xAE, "GENERATE AC", p1=_REQUESTS, lc=None, ref="pse-pboc 2.6, 5.3, 5.4")
 def generate_ac(card: Application, command: Command, tx: Initiated | Online) -> Step:
     """Answer with a cryptogram: the first asks CDOL1 data, the second CDOL2 data."""
+    _require_defined(card, command)
     if isinstance(tx, Initiated):
         return first_generate_ac(card, command, tx)
     return second_generate_ac(card, command, tx)
