@@ -46,15 +46,15 @@ def new_host(url="sqlite://", *, deposit=100_000, pin="", **options):
 
 def icc(
     atc=1, *, amount=12345, kind=Kind.PURCHASE, cid=0x80, cvr="03A41002", tvr="0000008000",
-    at=AT, currency=156, country=156, mdk=MDK["AC"], pan=PAN, cvn=0x01, idd=b"", spoil=None,
+    at=AT, currency=156, country=156, mdk=MDK["AC"], pan=PAN, cvn=0x01, idd=b"", spoil=None, changes=None,
 ):  # fmt: skip
-    """Return field 55 of a cryptogram as the card of pse-pboc 11 makes it."""
+    """Field 55 of a cryptogram as the card of pse-pboc 11 makes it; `spoil` is done to it after."""
     numbers = {
         0x9F02: f"{amount:012}", 0x9F03: "0" * 12, 0x9F1A: f"{country:04}", 0x95: tvr,
         0x5F2A: f"{currency:04}", 0x9A: f"{at:%y%m%d}", 0x9C: f"{kind.type_code:02X}",
         0x9F37: "A1B2C3D4", 0x82: "7C00", 0x9F36: f"{atc:04X}",
     }  # fmt: skip
-    items = {tag: bytes.fromhex(value) for tag, value in numbers.items()}
+    items = {tag: bytes.fromhex(value) for tag, value in numbers.items()} | (changes or {})
     session = pboc.session_key(pboc.udk(mdk, pan), atc)
     covered = b"".join(items.values()) + bytes.fromhex(cvr)
     if cvn != 0x01:

@@ -413,6 +413,44 @@ def test_a_counter_of_an_advice_is_seen(host):
     assert host.authorise(request(3, atc=8)).approved
 
 
+def test_pse_5_4_b_a_terminal_without_an_answer_goes_on_off_line(host):
+    """Its offline TC comes under a new trace number, before or after the reversal of the old one."""
+    assert host.authorise(request(1, atc=7)).approved
+    tc = {"atc": 7, "offline": True, "chip": {"cvr": "03651002"}}
+    without = completion(2, atc=7, offline=True)
+    assert (
+        "came already" in host.complete(without).reason
+    )  # it does not say it could not go on line
+    advice = completion(2, **tc)
+    assert host.complete(advice).accepted
+    assert host.account(ACCOUNT).held_fen == 12345
+    assert host.reverse(reversal(1)).again
+    assert "seen already" in host.authorise(request(3, atc=7)).reason
+    assert "came already" in host.complete(completion(4, **tc)).reason
+    result = host.clear(batch(advice, completion(4, **tc)))
+    assert [row.trace for row in result.refused] == [4]
+    assert (host.account(ACCOUNT).balance_fen, host.account(ACCOUNT).held_fen) == (87_655, 0)
+    assert host.audit() == []
+
+
+def test_a_purchase_with_cash(host):
+    numbers = {0x9F03: bytes.fromhex("000000002000"), 0x9C: b"\x09"}
+    asked = request(1, other_fen=2000, icc=icc(changes=numbers))
+    assert host.authorise(asked).approved
+    assert "9C" in host.authorise(request(2, icc=icc(2, changes={0x9C: b"\x09"}))).reason
+    ended = completion(1, other_fen=2000, icc=icc(cid=0x40, cvr="03641002", changes=numbers))
+    assert host.clear(batch(ended)).booked == 1
+
+
+def test_an_offline_refund_rests_on_its_aac(host):
+    refund = completion(1, kind=Kind.REFUND, offline=True, chip={"cid": 0x00, "cvr": "03840000"})
+    assert host.clear(batch(refund)).booked == 1
+    assert host.account(ACCOUNT).balance_fen == 112_345
+    declined = completion(2, offline=True, outcome=Outcome.DECLINED)
+    assert host.complete(declined).accepted
+    assert host.account(ACCOUNT).held_fen == 0
+
+
 def test_a_refund(host):
     assert host.authorise(request(kind=Kind.REFUND)).approved
     assert host.account(ACCOUNT).held_fen == 0

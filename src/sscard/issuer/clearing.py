@@ -21,6 +21,7 @@ from sscard.issuer.records import (
     chip_differs,
     find_card,
     genuine,
+    of_counter,
     release,
     reserves,
     transaction,
@@ -41,6 +42,7 @@ __all__ = ["Clearing"]
 
 _AAC, _TC = 0x00, 0x40
 _SAID_NO = (State.DECLINED.value, State.REVERSED.value)
+_CLOSED = (State.COMPLETED.value, State.CLEARED.value, State.REFUSED.value)
 _UNABLE_ONLINE = (2, 1)
 
 
@@ -151,13 +153,9 @@ class Clearing:
         if found is None:
             raise _Refused("the card is not known here")
         approved = completion.outcome is Outcome.APPROVED
-        atc = self._require_final(completion, None, kinds=(_TC,) if approved else (_AAC,))
-        same = {"pan": completion.pan, "psn": completion.psn, "atc": atc}
-        if connection.execute(select(t.transactions).filter_by(**same)).first() is not None:
-            raise _Refused("the card's transaction with this counter came already")
-        if atc is not None and atc > found.atc_last:
-            card = update(t.cards).filter_by(pan=completion.pan, psn=completion.psn)
-            connection.execute(card.values(atc_last=atc))
+        atc = self._require_final(completion, None)
+        assert atc is not None, "off line there is a chip"
+        self._claim_counter(connection, completion, atc, found.atc_last)
         state = State.COMPLETED if approved else State.DECLINED
         held = completion.amount_fen if approved and reserves(completion.kind) else 0
         self._enter(connection, completion, state, kind=completion.kind, atc=atc, held=held)
@@ -177,10 +175,31 @@ class Clearing:
         found = find_card(connection, row.pan, row.psn)
         if found is None:
             raise _Refused("the card is not known here")
+        if row.atc is None and atc is not None:  # it was reversed before it came
+            self._claim_counter(connection, completion, atc, found.atc_last)
         held = row.amount_fen if reserves(completion.kind) else 0
         ledger.hold(connection, found.account, held)
         entered = {"state": State.COMPLETED.value, "held_fen": held, "atc": atc}
         connection.execute(_at(row).values(**entered))
+
+    @staticmethod
+    def _claim_counter(
+        connection: Connection, completion: Completion, atc: int, atc_last: int
+    ) -> None:
+        """Take a counter for a transaction the host was not asked about under this trace number.
+
+        One without an answer may go on off line under a new number; the card says so in its
+        CVR, and closes a counter only once. Source: pse-pboc 4.5, 5.4 B.
+        """
+        used = of_counter(connection, completion.pan, completion.psn, atc)
+        if used is not None:
+            unable = ChipData.parse(completion.icc).application.cvr.bit(*_UNABLE_ONLINE)
+            if used.state in _CLOSED or not used.response or not unable:
+                raise _Refused("the card's transaction with this counter came already")
+            release(connection, used, State.REVERSED, give_up_counter=True)
+        if atc > atc_last:
+            card = update(t.cards).filter_by(pan=completion.pan, psn=completion.psn)
+            connection.execute(card.values(atc_last=atc))
 
     def _book(self, connection: Connection, item: Completion) -> None:
         if item.outcome is not Outcome.APPROVED or item.kind is Kind.BALANCE:
@@ -233,21 +252,16 @@ class Clearing:
             connection.execute(update(t.accounts).filter_by(number=number).values(points=points))
             return
 
-    def _require_final(
-        self, completion: Completion, atc: int | None, kinds: tuple[int, ...] | None = None
-    ) -> int | None:
+    def _require_final(self, completion: Completion, atc: int | None) -> int | None:
         """Check the final cryptogram; return its counter. None: no chip, and none was asked for."""
         if not completion.icc and atc is None and not completion.offline:
             return None
-        if kinds is None:
-            closes_either = completion.kind in (Kind.REFUND, Kind.BALANCE)
-            kinds = (_TC, _AAC) if closes_either else (_TC,)
         try:
             chip = ChipData.parse(completion.icc)
             other = chip_differs(completion, chip)
             if other:
                 raise _Refused(f"the chip's data and the message differ: {other}")
-            if chip.kind not in kinds:
+            if chip.kind not in _closing(completion):
                 raise _Refused("the final cryptogram is of another kind")
             wrong = genuine(self._vault, BankCard(completion.pan, completion.psn), chip)
         except ChipDataError as error:
@@ -300,6 +314,13 @@ def _require_same(message: Completion, row: Row[Any]) -> None:
     told = message.pan, message.psn, message.amount_fen, message.kind.value, message.merchant_id
     if asked != told:
         raise _Refused("another card, amount, kind or merchant was authorised")
+
+
+def _closing(completion: Completion) -> tuple[int, ...]:
+    """Return the kinds of cryptogram that may end it: a refund is one the card does not approve."""
+    if completion.outcome is Outcome.DECLINED:
+        return (_AAC,)
+    return (_TC, _AAC) if completion.kind in (Kind.REFUND, Kind.BALANCE) else (_TC,)
 
 
 def _sides(kind: Kind, number: str) -> tuple[str, str]:

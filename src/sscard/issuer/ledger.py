@@ -37,7 +37,7 @@ OWN = {
 """The bank's own accounts, made with the books."""
 
 
-_ACCOUNT = select(t.accounts).where(t.accounts.c.number == bindparam("number"))
+_ACCOUNT = select(t.accounts).where(t.accounts.c.number == bindparam("number")).with_for_update()
 _HOLD = (
     update(t.accounts)
     .where(t.accounts.c.number == bindparam("of"))
@@ -95,7 +95,7 @@ def open_account(
 
 
 def account(connection: Connection, number: str) -> Account:
-    """Return an account. Errors: IssuerError when there is none."""
+    """Return an account, locked as in `records.find_card`. Errors: IssuerError: there is none."""
     row = connection.execute(_ACCOUNT, {"number": number}).one_or_none()
     if row is None:
         raise IssuerError(f"there is no account {number}")

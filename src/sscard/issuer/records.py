@@ -21,6 +21,7 @@ __all__ = [
     "chip_differs",
     "find_card",
     "genuine",
+    "of_counter",
     "release",
     "reserves",
     "transaction",
@@ -44,6 +45,9 @@ class State(StrEnum):
     """Approved, and never cleared in time; a TC may still come."""
 
 
+_CASHBACK = "09"
+"""Tag 9C of a purchase with cash (ISO 8583)."""
+
 OPEN_STATES = (State.HELD.value, State.COMPLETED.value)
 
 
@@ -53,7 +57,11 @@ _TRANSACTION = select(t.transactions).where(
     t.transactions.c.trace == bindparam("trace"),
     t.transactions.c.day == bindparam("day"),
 )
-_CARD = select(t.cards).where(t.cards.c.pan == bindparam("pan"), t.cards.c.psn == bindparam("psn"))
+_CARD = (
+    select(t.cards)
+    .where(t.cards.c.pan == bindparam("pan"), t.cards.c.psn == bindparam("psn"))
+    .with_for_update()
+)
 
 
 def transaction(connection: Connection, key: TransactionKey) -> Row[Any] | None:
@@ -62,13 +70,24 @@ def transaction(connection: Connection, key: TransactionKey) -> Row[Any] | None:
     return connection.execute(_TRANSACTION, chosen).one_or_none()
 
 
+def of_counter(connection: Connection, pan: str, psn: str, atc: int) -> Row[Any] | None:
+    """Return the transaction in which a card's cryptogram with this counter was taken."""
+    chosen = select(t.transactions).filter_by(pan=pan, psn=psn, atc=atc)
+    return connection.execute(chosen).one_or_none()
+
+
 def find_card(connection: Connection, pan: str, psn: str) -> Row[Any] | None:
-    """Return a card's row."""
+    """Return a card's row, locked until the transaction ends where the database locks rows."""
     return connection.execute(_CARD, {"pan": pan, "psn": psn}).one_or_none()
 
 
-def release(connection: Connection, row: Row[Any], state: State) -> None:
-    """End the hold of a transaction, which gets a new state."""
+def release(
+    connection: Connection, row: Row[Any], state: State, *, give_up_counter: bool = False
+) -> None:
+    """End the hold of a transaction, which gets a new state.
+
+    `give_up_counter`: the card's transaction goes on under another name.
+    """
     if row.held_fen:
         found = find_card(connection, row.pan, row.psn)
         assert found is not None, "a hold is of a card"
@@ -76,7 +95,7 @@ def release(connection: Connection, row: Row[Any], state: State) -> None:
     connection.execute(
         update(t.transactions)
         .filter_by(terminal=row.terminal, trace=row.trace, day=row.day)
-        .values(held_fen=0, state=state.value)
+        .values(held_fen=0, state=state.value, atc=None if give_up_counter else row.atc)
     )
 
 
@@ -95,6 +114,8 @@ def chip_differs(message: AuthorisationRequest | Completion, chip: ChipData) -> 
         0x9A: f"{message.at:%y%m%d}",
         0x9C: f"{message.kind.type_code:02X}",
     }
+    if message.kind is Kind.PURCHASE and message.other_fen:
+        expected[0x9C] = _CASHBACK
     for tag, digits in expected.items():
         if chip.elements[tag].hex().upper() != digits:
             return f"{tag:02X}"
