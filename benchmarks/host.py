@@ -51,7 +51,7 @@ class HostDebits:
     def _chip(self, card: BankCard, atc: int) -> bytes:
         items = {tag: bytes.fromhex(value) for tag, value in _FIXED.items()}
         items[0x9F36] = atc.to_bytes(2, "big")
-        session = pboc.session_key(pboc.udk(self._master, *card), atc)
+        session = pboc.session_key(pboc.udk(self._master, card.pan, card.psn), atc)
         items[0x9F26] = pboc.cryptogram(session, b"".join(items.values()) + _CVR)
         items[0x9F27] = b"\x80"
         items[0x9F10] = bytes.fromhex("070101") + _CVR + b"\x01"

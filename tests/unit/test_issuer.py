@@ -113,6 +113,18 @@ def test_pse_11_5_pin_change_and_a_script_before(host):
     assert "654321" not in repr(host.scripts(CARD))
 
 
+def test_pse_11_5_pin_change_that_knows_the_current_pin(host):
+    host.order_pin(CARD, "654321", current="123456")
+    apdu = "84240001141A62284B966F124B6B2A37CB41C3BB6CC547A9F5"
+    assert commands(host.authorise(request())) == [(0x72, apdu)]
+
+
+def test_pse_4_6_an_unknown_key_index(host):
+    other = icc()[:-8] + bytes.fromhex("0702") + icc()[-6:]
+    answer = host.authorise(request(icc=other))
+    assert (answer.arc, answer.reason) == ("05", "key index 02 is not known here")
+
+
 def test_pse_4_8_a_card_and_the_host(host):
     """Authentication both ways, scripts and clearing, with the emulated card itself."""
     host.order_pin(CARD, "654321")

@@ -199,6 +199,9 @@ def order(
     record: Annotated[int, typer.Option("--record", help="Of update record.")] = 0,
     value: Annotated[str, typer.Option("--value", metavar="HEX", help="The data.")] = "",
     holder_pin: HolderPinOption = None,
+    current_pin: Annotated[
+        str, typer.Option("--current-pin", help="Of pin change: the PIN the card has, if known.")
+    ] = "",
     *,
     before: Annotated[
         bool, typer.Option("--before", help="Before the second GENERATE AC (71).")
@@ -216,7 +219,7 @@ def order(
     with _host(ctx) as host:
         if wanted is ScriptKind.PIN_CHANGE:
             secret = holder_pin or typer.prompt("new PIN", hide_input=True, err=True)
-            number = host.order_pin(card, secret)
+            number = host.order_pin(card, secret, current=current_pin)
         else:
             number_of_tag = int.from_bytes(hex_bytes(tag, "--tag"), "big")
             data = hex_bytes(value, "--value")
@@ -257,7 +260,8 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
         raise typer.BadParameter(
             "the ledger needs SQLAlchemy: pip install 'sscard[issuer]'", param_hint="authorise"
         ) from None
-    from sscard.keys.vault import BankVault, Root
+    from sscard.keys.vault import BankVault, CardForms, Root
+    from sscard.perso.profile import Profile
 
     options: _Where = ctx.obj
     if not make and not options.books.exists():
@@ -279,7 +283,8 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
                 vault.install(Root(name, key, levels=1))
         books = open_books(f"sqlite:///{options.books}")
         try:
-            yield IssuerHost(BankVault(vault), books)
+            forms = CardForms.of(dict(Profile.load(options.profile).options))
+            yield IssuerHost(BankVault(vault, forms=forms), books)
         finally:
             books.dispose()
 

@@ -263,7 +263,7 @@ class Clearing:
                 raise _Refused(f"the chip's data and the message differ: {other}")
             if chip.kind not in _closing(completion):
                 raise _Refused("the final cryptogram is of another kind")
-            wrong = genuine(self._vault, BankCard(completion.pan, completion.psn), chip)
+            wrong = genuine(self._vault, completion, chip)
         except ChipDataError as error:
             raise _Refused(str(error)) from None
         if wrong:

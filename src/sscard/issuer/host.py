@@ -180,10 +180,14 @@ class IssuerHost:
             _known_card(connection, card)
             return self._orders.add(connection, card, order)
 
-    def order_pin(self, card: BankCard, pin: str) -> int:
-        """Have the card's own PIN changed; it is kept enciphered until then."""
+    def order_pin(self, card: BankCard, pin: str, *, current: str = "") -> int:
+        """Have the card's own PIN changed; it is kept enciphered until then.
+
+        With `current`, the PIN the card has now, the command is the one that knows it.
+        """
         stored = self._vault.stored_pin(card, pin)
-        return self.order(card, ScriptOrder(ScriptKind.PIN_CHANGE, value=stored))
+        known = self._vault.stored_pin(card, current) if current else b""
+        return self.order(card, ScriptOrder(ScriptKind.PIN_CHANGE, value=stored, current=known))
 
     def scripts(self, card: BankCard) -> list[tuple[int, ScriptOrder, str]]:
         """Return a card's orders: number, order, and queued, sent, done or failed."""
@@ -262,15 +266,16 @@ class IssuerHost:
     ) -> AuthorisationResponse:
         """Decide and enter what came of it in `row`. Order: card, chip, rules, PIN, amount."""
         card = BankCard(request.pan, request.psn)
-        found = find_card(connection, *card)
+        found = find_card(connection, card.pan, card.psn)
         if found is None:
             return _refusal(Objection(Arc.NO_CARD, "the card is not known here"))
         chip: ChipData | None = None
         if request.icc:
-            read = self._read_chip(request, card, found)
+            read = self._read_chip(request, found)
             if isinstance(read, Objection):
                 return _refusal(read)
             chip = read
+            card = card._replace(key_index=chip.application.key_index)
             row["atc"] = chip.atc
             counted = {"of": card.pan, "of_psn": card.psn, "atc": chip.atc}
             connection.execute(_COUNTED, counted)
@@ -295,9 +300,7 @@ class IssuerHost:
             account.available_fen if told else None,
         )
 
-    def _read_chip(
-        self, request: AuthorisationRequest, card: BankCard, found: Row[Any]
-    ) -> ChipData | Objection:
+    def _read_chip(self, request: AuthorisationRequest, found: Row[Any]) -> ChipData | Objection:
         """Return the chip's data when the card made them, just now, for this transaction."""
         try:
             chip = ChipData.parse(request.icc)
@@ -305,7 +308,7 @@ class IssuerHost:
                 return Objection(Arc.FORMAT, f"the chip's data and the request differ: {other}")
             if chip.kind != _ARQC:
                 return Objection(Arc.INVALID, "the card did not ask to go on line")
-            wrong = genuine(self._vault, card, chip)
+            wrong = genuine(self._vault, request, chip)
         except ChipDataError as error:
             return Objection(Arc.FORMAT, str(error))
         if wrong:
@@ -381,7 +384,7 @@ class IssuerHost:
 
 
 def _known_card(connection: Connection, card: BankCard) -> Row[Any]:
-    found = find_card(connection, *card)
+    found = find_card(connection, card.pan, card.psn)
     if found is None:
         raise IssuerError(f"there is no card {masked(card.pan)} with sequence number {card.psn}")
     return found

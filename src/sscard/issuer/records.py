@@ -122,11 +122,14 @@ def chip_differs(message: AuthorisationRequest | Completion, chip: ChipData) -> 
     return ""
 
 
-def genuine(vault: BankVault, card: BankCard, chip: ChipData) -> str:
+def genuine(vault: BankVault, message: AuthorisationRequest | Completion, chip: ChipData) -> str:
     """Return what is wrong with a cryptogram or the MAC beside it, or "". pse-pboc 4.4, 4.6.
 
     Errors: ChipDataError for an unknown cryptogram version.
     """
+    card = BankCard(message.pan, message.psn, chip.application.key_index)
+    if not vault.knows(card):
+        return f"key index {card.key_index:02X} is not known here"
     if not vault.verify(card, chip.atc, chip.covered, chip.cryptogram):
         return "the cryptogram is wrong"
     application = chip.application

@@ -44,8 +44,9 @@ class ScriptOrder:
     """One order.
 
     `tag` of PUT DATA; `sfi` and `record` of UPDATE RECORD; `value` the data of both, and for
-    a PIN change the stored PIN (8 bytes, enciphered). `before` sends it in 71, before the
-    second GENERATE AC. Errors: IssuerError for what no card takes.
+    a PIN change the stored PIN (8 bytes, enciphered), `current` the one it replaces or b"".
+    `before` sends it in 71, before the second GENERATE AC. Errors: IssuerError for what no card
+    takes.
     """
 
     kind: ScriptKind
@@ -54,6 +55,7 @@ class ScriptOrder:
     record: int = 0
     value: bytes = field(default=b"", repr=False)
     before: bool = False
+    current: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if self.kind is ScriptKind.PUT_DATA and self.tag not in PUT_DATA:
@@ -65,7 +67,8 @@ class ScriptOrder:
                 raise IssuerError("UPDATE RECORD names an SFI 1 to 30 and a record 1 to 255")
             if self.sfi <= 10 and self.value[:1] != b"\x70":
                 raise IssuerError("a record of SFI 1 to 10 begins with 70 (pse-pboc 5.6)")
-        if self.kind is ScriptKind.PIN_CHANGE and len(self.value) != 8:
+        lengths = len(self.value), len(self.current)
+        if self.kind is ScriptKind.PIN_CHANGE and lengths not in ((8, 0), (8, 8)):
             raise IssuerError("a PIN change carries a stored PIN: see IssuerHost.order_pin")
         if len(self.value) > 100:
             raise IssuerError(
@@ -81,6 +84,7 @@ class ScriptOrder:
             "record": self.record,
             "value": self.value.hex(),
             "before": self.before,
+            "current": self.current.hex(),
         }
 
     @classmethod
@@ -88,13 +92,15 @@ class ScriptOrder:
         """Read plain data that `to_json` made."""
         value = bytes.fromhex(row["value"])
         kind = ScriptKind(row["kind"])
-        return cls(kind, row["tag"], row["sfi"], row["record"], value, row["before"])
+        current = bytes.fromhex(row["current"])
+        return cls(kind, row["tag"], row["sfi"], row["record"], value, row["before"], current)
 
 
 def command(order: ScriptOrder, bank: BankVault, card: BankCard, atc: int, ac1: bytes) -> bytes:
     """Return the command APDU of an order, with its MAC. `ac1`: the ARQC. pse-pboc 4.8."""
     if order.kind is ScriptKind.PIN_CHANGE:
-        head, data = bytes.fromhex("84240002"), bank.pin_change(card, atc, order.value)
+        p2, data = bank.pin_change(card, atc, order.value, order.current)
+        head = bytes((0x84, 0x24, 0x00, p2))
     elif order.kind is ScriptKind.PUT_DATA:
         head, data = b"\x04\xda" + order.tag.to_bytes(2, "big"), order.value
     elif order.kind is ScriptKind.UPDATE_RECORD:

@@ -5,7 +5,7 @@ diversified from its roots; a root never comes out. `Vault` is what users of key
 `MemoryVault` the simplest one; those that do I/O are in `sscard.vaults`. Pure.
 """
 
-from sscard.keys.vault.bank import BankCard, BankVault, SessionForm
+from sscard.keys.vault.bank import BankCard, BankVault, CardForms, SessionForm
 from sscard.keys.vault.descent import CardIdentity, card_keys, hand_down
 from sscard.keys.vault.memory import MemoryVault
 from sscard.keys.vault.operations import BaseVault
@@ -28,6 +28,7 @@ __all__ = [
     "BankCard",
     "BankVault",
     "BaseVault",
+    "CardForms",
     "CardIdentity",
     "ForeignKey",
     "KeyInfo",

@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol, Self
 from sscard.keys import pboc
 from sscard.keys.block import engine
 from sscard.keys.hierarchy import KeyValue
-from sscard.keys.mac import fold4, fold16
+from sscard.keys.mac import blocks_mac, fold4, fold16, retail_mac
 from sscard.keys.padding import pad80_if_needed, zero_pad
 from sscard.keys.purse import Transaction, purchase_tac
 from sscard.keys.vault.values import (
@@ -197,26 +197,53 @@ class BaseVault(ABC):
 
     # ---- a bank's transactions ----
 
-    def transaction_mac(self, key: KeyRef, seed: bytes, message: bytes) -> bytes:
-        """Return the 8-byte retail MAC under the session key E(key, seed)."""
+    def transaction_mac(
+        self, key: KeyRef, seed: bytes, message: bytes, *, masked: bool = False, padded: bool = True
+    ) -> bytes:
+        """Return the 8-byte retail MAC under the session key E(key, seed).
+
+        `masked`: under key ^ seed instead, VIS's key for scripts. Not `padded`: over whole blocks
+        as they are. Both make the key here, whatever the kind of vault (as in `purchase_tac`).
+        """
+        if masked or not padded:
+            mac = retail_mac if padded else blocks_mac
+            return mac(self._session_value(key, seed, masked=masked), message)
         with self._at(key) as working, working.seeded(_seed(seed)) as session:
             return session.mac(message, bytes(session.block))
 
-    def transaction_encrypt(self, key: KeyRef, seed: bytes, blocks: bytes) -> bytes:
-        """Encipher whole blocks in ECB under the session key E(key, seed)."""
+    def transaction_encrypt(
+        self, key: KeyRef, seed: bytes, blocks: bytes, *, masked: bool = False
+    ) -> bytes:
+        """Encipher whole blocks in ECB under a session key as in `transaction_mac`."""
+        if masked:
+            value = self._session_value(key, seed, masked=True)
+            return engine(self.info(key.name, key.version).algorithm, value).encrypt(blocks)
         with self._at(key) as working, working.seeded(_seed(seed)) as session:
             return session.encrypt(blocks)
 
-    def pin_change(self, key: KeyRef, seed: bytes, pan: str, pin: bytes, *, under: KeyRef) -> bytes:
-        """Return the 16 enciphered bytes of PIN CHANGE, P2 = 02.
+    def pin_change(
+        self,
+        key: KeyRef,
+        seed: bytes,
+        pan: str,
+        pin: bytes,
+        *,
+        mask: KeyRef,
+        under: KeyRef,
+        current: bytes = b"",
+        masked: bool = False,
+    ) -> bytes:
+        """Return the 16 enciphered bytes of PIN CHANGE. Source: pse-pboc 4.8.
 
-        Its mask is four bytes of UDK-ENC and `pin` is deciphered, so both card keys are needed
-        here, whatever the kind of vault (as in `purchase_tac`).
+        `pin` and `current` are format 0 blocks under a key of the host; four bytes of the card
+        key `mask` hide the digits: all are needed here, whatever the kind of vault (as in
+        `purchase_tac`). `masked` as in `transaction_mac`.
         """
-        digits = pboc.online_pin_digits(self._decipher(under, pin), pan)
-        with self._at(key):
-            block = pboc.pin_change_block(self._value(key), digits)
-        return self.transaction_encrypt(key, seed, block)
+        digits = self._pin_digits(under, pan, pin)
+        known = self._pin_digits(under, pan, current) if current else None
+        with self._at(mask):
+            block = pboc.pin_change_block(self._value(mask), digits, known)
+        return self.transaction_encrypt(key, seed, block, masked=masked)
 
     def pin_store(self, key: KeyRef, pan: str, digits: str) -> bytes:
         """Return a PIN as a host keeps it: its format 0 block under a card's PIN key."""
@@ -225,14 +252,22 @@ class BaseVault(ABC):
 
     def pin_translate(self, source: KeyRef, target: KeyRef, pan: str, block: bytes) -> bytes:
         """Return an enciphered format 0 block under another key; ValueError when it is none."""
-        digits = pboc.online_pin_digits(self._decipher(source, block), pan)
-        return self.pin_store(target, pan, digits)
+        return self.pin_store(target, pan, self._pin_digits(source, pan, block))
 
-    def _decipher(self, key: KeyRef, block: bytes) -> bytes:
-        """Decipher one block. Keys in tokens only encipher: the diversified value is used."""
+    def _pin_digits(self, key: KeyRef, pan: str, block: bytes) -> str:
+        """Open a PIN block. Keys in tokens only encipher: the diversified value is used."""
         with self._at(key):
             algorithm = self.info(key.name, key.version).algorithm
-            return engine(algorithm, self._value(key)).decrypt(block)
+            clear = engine(algorithm, self._value(key)).decrypt(block)
+        return pboc.online_pin_digits(clear, pan)
+
+    def _session_value(self, key: KeyRef, seed: bytes, *, masked: bool) -> bytes:
+        if masked:
+            with self._at(key):
+                value = self._value(key)
+            return bytes(a ^ b for a, b in zip(value, _seed(seed), strict=True))
+        with self._at(key) as working:
+            return working.encrypt(_seed(seed))
 
     # ---- open, closed ----
 
