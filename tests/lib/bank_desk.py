@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from sscard.iso import tlv
-from sscard.issuer import IssuerHost, open_books
+from sscard.issuer import CardState, IssuerHost, open_books
 from sscard.keys import pboc
 from sscard.keys.vault import BankCard, BankVault, MemoryVault, Party, Root
 from sscard.spec.banking import (
@@ -37,16 +37,17 @@ def bank_vault(**options):
     return BankVault(MemoryVault(Party.BANK, ROOTS, test=True), **options)
 
 
-def new_host(url="sqlite://", *, deposit=100_000, pin="", **options):
+def new_host(url="sqlite://", *, deposit=100_000, pin="", state=CardState.ACTIVE, **options):
     host = IssuerHost(bank_vault(), open_books(url), **options)
     host.open_account(ACCOUNT, "TEST CARDHOLDER", deposit_fen=deposit, day=DAY)
-    host.issue_card(CARD, ACCOUNT, "3012", pin=pin)
+    host.issue_card(CARD, ACCOUNT, "3012", pin=pin, state=state)
     return host
 
 
 def icc(
     atc=1, *, amount=12345, kind=Kind.PURCHASE, cid=0x80, cvr="03A41002", tvr="0000008000",
-    at=AT, currency=156, country=156, mdk=MDK["AC"], pan=PAN, cvn=0x01, idd=b"", spoil=None, changes=None,
+    at=AT, currency=156, country=156, mdk=MDK["AC"], pan=PAN, cvn=0x01, idd=b"",
+    spoil=None, changes=None,
 ):  # fmt: skip
     """Field 55 of a cryptogram as the card of pse-pboc 11 makes it; `spoil` is done to it after."""
     numbers = {

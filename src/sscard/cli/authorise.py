@@ -4,7 +4,7 @@ import json as json_codec
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,9 +102,7 @@ def open_account(
         raise typer.BadParameter(f"{expiry!r} is not YYMM", param_hint="--expiry")
     card = _card(ctx, pan, psn)
     with _host(ctx, make=True) as host:
-        host.open_account(
-            account, holder, deposit_fen=deposit_fen, day=datetime.now().astimezone().date()
-        )
+        host.open_account(account, holder, deposit_fen=deposit_fen, day=_today())
         host.issue_card(card, account, expiry, pin=holder_pin or "")
     note(f"account {account} is open, with its card")
 
@@ -125,7 +123,7 @@ def standing(
         known = ", ".join(CardState)
         raise typer.BadParameter(f"{state!r} is none of {known}", param_hint="STATE") from None
     with _host(ctx) as host:
-        host.set_card(_card(ctx, pan, psn), wanted)
+        host.set_card(_card(ctx, pan, psn), wanted, day=_today())
     note(f"the card is: {wanted}")
 
 
@@ -246,6 +244,10 @@ def serve(
     with _host(ctx) as bank:
         note(f"http://{host}:{port} answers terminals")
         uvicorn.run(service(bank), host=host, port=port, log_level="warning", access_log=False)
+
+
+def _today() -> date:
+    return datetime.now().astimezone().date()
 
 
 # ---- how ------------------------------------------------------------------------------------

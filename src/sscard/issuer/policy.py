@@ -15,7 +15,16 @@ from sscard.issuer.icc import ChipData
 from sscard.spec.banking import AuthorisationRequest, EntryMode, Kind
 from sscard.spec.pboc import CVR_BITS, TVR_BITS
 
-__all__ = ["AccountState", "Arc", "CardState", "Facts", "Objection", "Policy", "Privilege"]
+__all__ = [
+    "AccountState",
+    "Arc",
+    "CardState",
+    "Facts",
+    "Objection",
+    "Policy",
+    "Privilege",
+    "Standing",
+]
 
 
 class Arc(StrEnum):
@@ -49,6 +58,38 @@ class CardState(StrEnum):
     STOLEN = "stolen"
     REPLACED = "replaced"
     CANCELLED = "cancelled"
+
+
+_LOST = (CardState.ORAL_LOST, CardState.WRITTEN_LOST, CardState.STOLEN)
+_ENDED = (CardState.REPLACED, CardState.CANCELLED)
+_MOVES: Mapping[CardState, tuple[CardState, ...]] = MappingProxyType(
+    {
+        CardState.INACTIVE: (CardState.ACTIVE, *_LOST, *_ENDED),
+        CardState.ACTIVE: (*_LOST, *_ENDED),
+        CardState.ORAL_LOST: _LOST[1:],
+        CardState.WRITTEN_LOST: (CardState.STOLEN, *_ENDED),
+        CardState.STOLEN: _ENDED,
+        CardState.REPLACED: (),
+        CardState.CANCELLED: (),
+    }
+)
+
+
+class Standing(NamedTuple):
+    """How a card stands, and what it goes back to when it is found. Source: cos 8.4."""
+
+    state: CardState
+    before: CardState | None = None
+
+    def moved(self, wanted: CardState) -> "Standing | None":
+        """Return the standing after a move; None when there is no such move."""
+        lost = self.state in _LOST
+        if lost and wanted is self.before:
+            return Standing(wanted)
+        if wanted not in _MOVES[self.state]:
+            return None
+        kept = self.before if lost else self.state
+        return Standing(wanted, kept if wanted in _LOST else None)
 
 
 class AccountState(StrEnum):
@@ -130,7 +171,8 @@ class Policy:
     bit of the card's transaction that meets one is refused (issuer action). `atc_step_max` is
     how far a counter may run ahead of the last one seen. `chip_only` refuses cards not read by
     chip. `online_pin_kinds` must bring a PIN on line. `hold_days` is how long money stays
-    reserved without clearing, `script_tries_max` how often a script is sent.
+    reserved without clearing, `script_tries_max` how often a script is sent; an oral loss not
+    followed by a written one ends after `oral_loss_days` (cos 8.4).
     """
 
     single_max_fen: int | None = 5_000_000
@@ -147,6 +189,7 @@ class Policy:
     pin_tries_max: int = 3
     hold_days: int = 7
     script_tries_max: int = 3
+    oral_loss_days: int = 7
 
     def __post_init__(self) -> None:
         if (len(self.tvr_deny), len(self.cvr_deny)) != (5, 4):

@@ -85,6 +85,8 @@ cards = Table(
     Column("account", ForeignKey("accounts.number"), nullable=False),
     Column("expiry", String(4), nullable=False),
     Column("state", String(16), nullable=False),
+    Column("state_before", String(16), nullable=False, default=""),  # what a loss goes back to
+    Column("state_day", Date),
     Column("atc_last", Integer, nullable=False, default=0),
     Column("pin", LargeBinary, nullable=False, default=b""),
     Column("pin_tries", Integer, nullable=False, default=0),
