@@ -37,8 +37,10 @@ def bank_vault(**options):
     return BankVault(MemoryVault(Party.BANK, ROOTS, test=True), **options)
 
 
-def new_host(url="sqlite://", *, deposit=100_000, pin="", state=CardState.ACTIVE, **options):
-    host = IssuerHost(bank_vault(), open_books(url), **options)
+def new_host(
+    url="sqlite://", *, vault=None, deposit=100_000, pin="", state=CardState.ACTIVE, **options
+):
+    host = IssuerHost(bank_vault() if vault is None else vault, open_books(url), **options)
     host.open_account(ACCOUNT, "TEST CARDHOLDER", deposit_fen=deposit, day=DAY)
     host.issue_card(CARD, ACCOUNT, "3012", pin=pin, state=state)
     return host

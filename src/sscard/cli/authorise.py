@@ -24,9 +24,9 @@ from sscard.cli.vaults import (
 
 if TYPE_CHECKING:
     from sscard.issuer import IssuerHost
-    from sscard.keys.vault import BankCard
+    from sscard.keys.vault import BankCard, CardForms
 
-__all__ = ["TEST_PIN_KEYS", "app"]
+__all__ = ["TEST_PIN_KEYS", "app", "forms_of"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -250,6 +250,14 @@ def _today() -> date:
     return datetime.now().astimezone().date()
 
 
+def forms_of(profile: str) -> "CardForms":
+    """Return what a bank must know of its cards' profile. Errors: ProfileError."""
+    from sscard.keys.vault import CardForms
+    from sscard.perso.profile import Profile
+
+    return CardForms.of(dict(Profile.load(profile).options))
+
+
 # ---- how ------------------------------------------------------------------------------------
 
 
@@ -262,8 +270,7 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
         raise typer.BadParameter(
             "the ledger needs SQLAlchemy: pip install 'sscard[issuer]'", param_hint="authorise"
         ) from None
-    from sscard.keys.vault import BankVault, CardForms, Root
-    from sscard.perso.profile import Profile
+    from sscard.keys.vault import BankVault, Root
 
     options: _Where = ctx.obj
     if not make and not options.books.exists():
@@ -285,8 +292,7 @@ def _host(ctx: typer.Context, *, make: bool = False) -> "Iterator[IssuerHost]":
                 vault.install(Root(name, key, levels=1))
         books = open_books(f"sqlite:///{options.books}")
         try:
-            forms = CardForms.of(dict(Profile.load(options.profile).options))
-            yield IssuerHost(BankVault(vault, forms=forms), books)
+            yield IssuerHost(BankVault(vault, forms=forms_of(options.profile)), books)
         finally:
             books.dispose()
 

@@ -6,7 +6,7 @@ keys. `sscard authorise` keeps books that stay.
 
 from datetime import date
 
-from sscard.cli.authorise import TEST_PIN_KEYS
+from sscard.cli.authorise import TEST_PIN_KEYS, forms_of
 from sscard.issuer import IssuerHost, open_books
 from sscard.keys.vault import BankCard, BankVault, MemoryVault, Party, Root
 from sscard.perso.roots import card_identity, roots
@@ -25,7 +25,8 @@ def bank_keys(profile: str = "sample") -> MemoryVault:
 
 def demo_host(profile: str = "sample", *, day: date) -> IssuerHost:
     """Return a host that knows the card of a profile; its PIN is 123456. Errors: ProfileError."""
-    host = IssuerHost(BankVault(bank_keys(profile)), open_books("sqlite://"))
+    vault = BankVault(bank_keys(profile), forms=forms_of(profile))
+    host = IssuerHost(vault, open_books("sqlite://"))
     identity = card_identity(profile)
     host.open_account(_ACCOUNT, "", deposit_fen=_DEPOSIT_FEN, day=day)
     host.issue_card(BankCard(identity.pan, identity.psn), _ACCOUNT, _EXPIRY, pin=_PIN)
