@@ -56,6 +56,15 @@ def test_a_lost_card_is_refused_and_blocked(books, asked):
     assert "41 the card is: written loss" in output
     assert "841E0000045C865855" in output
     sscard(*books, "order", "pin change", "--holder-pin", "654321")
+    sscard(*books, "standing", "inactive", code=3)
+    assert "does not become inactive" in sscard.errors
+    sscard(*books, "standing", "active")
+    sscard(*books, "standing", "oral loss")
+
+
+def test_a_pin_change_with_the_pin_the_card_has(books, asked):
+    sscard(*books, "order", "pin change", "--holder-pin", "654321", "--current-pin", "123456")
+    assert "84240001141A62284B966F124B" in sscard(*books, "decide", asked)
 
 
 @pytest.mark.parametrize(

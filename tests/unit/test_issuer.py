@@ -587,8 +587,16 @@ def test_ssse_9_contribution_mandate_benefit_and_bill(host):
     with pytest.raises(IssuerError, match="too low"):
         flows.contribute("C2", ACCOUNT, 10**6, DAY)
     flows.grant(Mandate("M1", ACCOUNT, "social", 5000))
+    with pytest.raises(IssuerError, match="without /"):
+        flows.grant(Mandate("M/1", ACCOUNT, "social", 5000))
+    with pytest.raises(IssuerError, match="without /"):
+        flows.pay_out("", [], DAY)
     with pytest.raises(IssuerError, match="M1 already"):
         flows.grant(Mandate("M1", ACCOUNT, "social", 5000))
+    with pytest.raises(IssuerError, match="without /"):
+        flows.grant(Mandate("M/1", ACCOUNT, "social", 5000))
+    with pytest.raises(IssuerError, match="without /"):
+        flows.pay_out("", [], DAY)
     with pytest.raises(IssuerError, match="5000"):
         flows.collect("M1", "2026-07", 5001, DAY)
     assert not flows.collect("M1", "2026-07", 5000, DAY).again

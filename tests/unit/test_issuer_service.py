@@ -2,13 +2,14 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from bank_desk import ACCOUNT, batch, completion, new_host, request, reversal
+from bank_desk import ACCOUNT, bank_vault, batch, completion, new_host, request, reversal
 from http_bench import call, serving
 
 from sscard.errors import TransportError
-from sscard.issuer import HostClient, service
+from sscard.issuer import HostClient, IssuerHost, open_books, service
 from sscard.issuer.service import BODY_MAX
 
 
@@ -63,3 +64,24 @@ def test_a_host_that_is_not_there():
             HostClient(url, timeout_s=1).authorise(request())
     with pytest.raises(TransportError, match="no address"):
         HostClient("ftp://x")
+
+
+def test_two_hosts_on_one_database(tmp_path):
+    """One request at both at once is answered the same; of two for all the money one is approved."""
+    url = f"sqlite:///{tmp_path}/bank.db"
+    first = new_host(url, deposit=20_000)
+    hosts = [first, IssuerHost(bank_vault(), open_books(url))]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [request(1)] * 8
+        same = list(pool.map(lambda n: hosts[n % 2].authorise(asked[n]), range(8)))
+        assert same == [same[0]] * 8
+        assert same[0].approved
+        assert first.account(ACCOUNT).held_fen == 12345
+        other = list(
+            pool.map(lambda n: hosts[n % 2].authorise(request(n + 2, atc=n + 2)), range(8))
+        )
+    assert not [answer for answer in other if answer.approved]
+    assert first.reverse(reversal(1)).accepted
+    assert first.audit() == []
+    for host in hosts:
+        host.books.dispose()

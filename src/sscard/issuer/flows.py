@@ -62,6 +62,7 @@ class SocialFlows:
 
     def grant(self, mandate: Mandate) -> None:
         """Enter a direct debit mandate."""
+        _require_plain(mandate.id)
         with t.writing(self._books) as connection:
             for number in (mandate.account, mandate.creditor):
                 ledger.account(connection, number)
@@ -100,11 +101,13 @@ class SocialFlows:
 
         `kind` is the purpose ("pension", "reimbursement"), and one reference of it is paid once.
         """
+        _require_plain(kind)
         results = []
         for line in lines:
             booking = Booking(
-                kind, line.reference, day, line.amount_fen, "social", line.account, line.text
-            )
+                "pay-out", f"{kind}/{line.reference}", day, line.amount_fen, "social",
+                line.account, line.text,
+            )  # fmt: skip
             try:
                 with t.writing(self._books) as connection:
                     _require_not_closed(connection, line.account)
@@ -122,6 +125,12 @@ class SocialFlows:
         with t.writing(self._books) as connection:
             booking = Booking("medical", settlement, day, amount_fen, account, "hospitals")
             return _debit(connection, booking)
+
+
+def _require_plain(name: str) -> None:
+    """Keep what stands before a reference apart from it."""
+    if not name or "/" in name:
+        raise IssuerError(f"{name!r}: a name without / is wanted here")
 
 
 def _debit(connection: Connection, booking: Booking) -> Booked:
