@@ -12,6 +12,9 @@ from sscard.spec.banking import Kind, Outcome
 
 DEPOSIT = 60_000
 TRACES = st.integers(1, 5)
+OFFLINE = 10
+"""Added to a trace number: the same transaction of the card, off line after an answer that got lost."""
+ENDS = TRACES | TRACES.map(lambda trace: trace + OFFLINE)
 KINDS = {1: Kind.PURCHASE, 2: Kind.PURCHASE, 3: Kind.REFUND, 4: Kind.PURCHASE, 5: Kind.PURCHASE}
 AMOUNTS = {1: 20_000, 2: 25_000, 3: 5_000, 4: 30_000, 5: 1}
 
@@ -66,7 +69,7 @@ class Books(RuleBasedStateMachine):
         known = self.answers.setdefault(trace, answer)
         assert answer == known or answer.reason == "it was reversed"
 
-    @rule(trace=TRACES, ended=st.sampled_from(Outcome), cut=CUTS)
+    @rule(trace=ENDS, ended=st.sampled_from(Outcome), cut=CUTS)
     def complete(self, trace, ended, cut):
         self.send("complete", self.ended(trace, ended), cut)
 
@@ -75,7 +78,7 @@ class Books(RuleBasedStateMachine):
         taken = self.send("reverse", reversal(trace, amount=AMOUNTS[trace]), cut)
         assert taken.accepted == (trace not in self.cleared)
 
-    @rule(traces=st.lists(TRACES, max_size=3), cut=CUTS)
+    @rule(traces=st.lists(ENDS, max_size=3), cut=CUTS)
     def clear(self, traces, cut):
         self.clearings += 1
         items = [self.ended(trace) for trace in traces]
@@ -86,7 +89,8 @@ class Books(RuleBasedStateMachine):
         for trace in refused:
             booked.remove(trace)
         assert result.booked == len(booked) == len(set(booked))
-        assert not self.cleared & set(booked)
+        counters = [trace % OFFLINE for trace in [*self.cleared, *booked]]
+        assert len(counters) == len(set(counters))
         self.cleared |= set(booked)
         assert self.host.clear(message).again
 
@@ -96,13 +100,25 @@ class Books(RuleBasedStateMachine):
 
     @staticmethod
     def ended(trace, outcome=Outcome.APPROVED):
-        return completion(trace, amount=AMOUNTS[trace], kind=KINDS[trace], outcome=outcome, at=AT)
+        counter = trace % OFFLINE
+        cvr = "03651002" if outcome is Outcome.APPROVED else "03251002"
+        off = {} if trace < OFFLINE else {"offline": True, "chip": {"cvr": cvr}}
+        return completion(
+            trace,
+            atc=counter,
+            amount=AMOUNTS[counter],
+            kind=KINDS[counter],
+            outcome=outcome,
+            at=AT,
+            **off,
+        )
 
     @invariant()
     def the_books_hold(self):
         assert self.host.audit() == []
         moved = sum(
-            AMOUNTS[trace] * (1 if KINDS[trace] is Kind.REFUND else -1) for trace in self.cleared
+            AMOUNTS[counter] * (1 if KINDS[counter] is Kind.REFUND else -1)
+            for counter in (trace % OFFLINE for trace in self.cleared)
         )
         account = self.host.account(ACCOUNT)
         assert account.balance_fen == DEPOSIT + moved
