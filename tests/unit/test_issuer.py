@@ -40,8 +40,10 @@ from sscard.issuer import (
     open_books,
 )
 from sscard.keys.vault import BankCard
+from sscard.registry import CardEntry, Centre
 from sscard.sample import new_card
 from sscard.spec.banking import EntryMode, Kind, Outcome
+from sscard.spec.online import Report
 
 
 @pytest.fixture
@@ -188,6 +190,7 @@ def test_pse_4_4_cvn_17_and_idd():
         ({"icc": b""}, "30", "missing"),
         ({"icc": b"", "entry_mode": EntryMode.MAGNETIC}, "57", "chip"),
         ({"expiry": "3011"}, "14", "expiry"),
+        ({"track2": f"{PAN}D3011620"}, "30", "track 2"),
         ({"currency": 840, "chip": {"currency": 840}}, "57", "RMB"),
         ({"country": 840, "chip": {"country": 840}}, "57", "RMB"),
         ({"chip": {"tvr": "0400008000"}}, "05", "CDA failed|DDA failed|SDA failed|CDA"),
@@ -613,6 +616,21 @@ def test_ssse_9_contribution_mandate_benefit_and_bill(host):
     assert host.account(ACCOUNT).balance_fen == 100_000 - 1000 - 5000 + 30_000 - 700
     assert host.account("hospitals").balance_fen == 700
     assert host.audit() == []
+
+
+def test_ssse_9_the_personal_part_of_a_settlement_of_the_centre(host):
+    """The centre's reference is the bill's at the bank: paid once, whoever asks again."""
+    code, chip = bytes(range(16)), bytes(5) + b"CHIP0001"
+    centre = Centre([CardEntry(code, "T0000001X", chip, "999901")])
+    flows = SocialFlows(host.books)
+    bills = [centre.decide(Report(code, "T0000001X", chip, amount_fen=9000)) for _ in range(2)]
+    assert all(bill.allowed for bill in bills)
+    for bill in (*bills, bills[0]):
+        flows.pay_personal_part(bill.reference, ACCOUNT, 2500, DAY)
+    assert host.account(ACCOUNT).balance_fen == 100_000 - 2 * 2500
+    assert host.account("hospitals").balance_fen == 2 * 2500
+    with pytest.raises(IssuerError, match="booked already"):
+        flows.pay_personal_part(bills[0].reference, ACCOUNT, 2501, DAY)
 
 
 def test_ssse_9_flows_see_holds_and_frozen_accounts(host):

@@ -203,6 +203,8 @@ class Policy:
             return Objection(_OF_CARD[facts.card], f"the card is: {facts.card}")
         if request.expiry != facts.expiry:
             return Objection(Arc.NO_CARD, "the card has another expiry date")
+        if request.track2 and request.track2.partition("D")[2][:4] != request.expiry:
+            return Objection(Arc.FORMAT, "track 2 has another expiry date")
         if _expired(request.expiry, request.at.date()):
             return Objection(Arc.EXPIRED, "the card is expired")
         if facts.account is not AccountState.OPEN:
