@@ -1,6 +1,7 @@
 """`sscard authorise`: the bank's host: its accounts and cards, its service, its scripts."""
 
 import json as json_codec
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -241,9 +242,12 @@ def serve(
         raise typer.BadParameter(
             "the service needs uvicorn: pip install 'sscard[service]'", param_hint="serve"
         ) from None
-    with _host(ctx) as bank:
-        note(f"http://{host}:{port} answers terminals")
-        uvicorn.run(service(bank), host=host, port=port, log_level="warning", access_log=False)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with _host(ctx) as bank, socket.create_server((host, port), family=family) as listener:
+        name = f"[{host}]" if ":" in host else host
+        note(f"http://{name}:{listener.getsockname()[1]} answers terminals")
+        config = uvicorn.Config(service(bank), log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _today() -> date:
