@@ -62,6 +62,13 @@ def test_a_lost_card_is_refused_and_blocked(books, asked):
     sscard(*books, "standing", "oral loss")
 
 
+def test_a_card_that_is_yet_to_be_activated(tmp_path, asked):
+    own = ("authorise", "--books", tmp_path / "other.db")
+    sscard(*own, "open", "6217", "--expiry", "3012", "--inactive")
+    assert "62 the card is: inactive" in sscard(*own, "decide", asked, code=1)
+    sscard(*own, "standing", "active")
+
+
 def test_a_pin_change_with_the_pin_the_card_has(books, asked):
     sscard(*books, "order", "pin change", "--holder-pin", "654321", "--current-pin", "123456")
     assert "84240001141A62284B966F124B" in sscard(*books, "decide", asked)

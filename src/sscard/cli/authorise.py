@@ -97,14 +97,21 @@ def open_account(
     pan: PanOption = None,
     psn: PsnOption = None,
     holder_pin: HolderPinOption = None,
+    *,
+    inactive: Annotated[
+        bool, typer.Option("--inactive", help="The holder has yet to activate the card.")
+    ] = False,
 ) -> None:
     """Open an account and enter its card; the books are made if they are not there."""
+    from sscard.issuer.policy import CardState
+
     if len(expiry) != 4 or not (expiry.isascii() and expiry.isdigit()):
         raise typer.BadParameter(f"{expiry!r} is not YYMM", param_hint="--expiry")
     card = _card(ctx, pan, psn)
     with _host(ctx, make=True) as host:
         host.open_account(account, holder, deposit_fen=deposit_fen, day=_today())
-        host.issue_card(card, account, expiry, pin=holder_pin or "")
+        state = CardState.INACTIVE if inactive else CardState.ACTIVE
+        host.issue_card(card, account, expiry, pin=holder_pin or "", state=state)
     note(f"account {account} is open, with its card")
 
 
