@@ -27,6 +27,7 @@ from sscard.perso.rsa_files import RsaFile, rsa_file
 from sscard.perso.table import Table
 from sscard.spec.dgis import (
     AIP_AFL,
+    AIP_AFL_CASH,
     ICC_CRT,
     ICC_EXPONENT,
     ICC_MODULUS,
@@ -44,6 +45,7 @@ _RECORD_MOST = 255
 _ANSWER_MOST = 256
 _SIGNING_LEAST_BITS = 1024
 _CDA = 0x01
+_OFFERS = (AIP_AFL, AIP_AFL_CASH)
 _FLAWS = ("issuer", "icc", "pin", "ssad")
 _AIP, _AFL, _PAN, _EXPIRY, _TAG_LIST = 0x82, 0x94, 0x5A, 0x5F24, 0x9F4A
 
@@ -111,8 +113,9 @@ class _Settings:
         secrets = [(dgi, value) for dgi, value in self.secrets if dgi not in own]
         listed = [dgi for dgi in own if dgi >> 8 == self.sfi and is_record(dgi)]
         numbers = [dgi & 0xFF for dgi in (*records, *listed)]
-        if AIP_AFL in own and numbers:
-            own[AIP_AFL] = self._options(max(numbers))
+        for dgi in _OFFERS:
+            if dgi in own and numbers:
+                own[dgi] = self._options(own[dgi], max(numbers))
         first = [(dgi, value) for dgi, value in own.items() if is_record(dgi)]
         rest = [(dgi, value) for dgi, value in own.items() if not is_record(dgi)]
         return (*first, *generated, *rest, *secrets)
@@ -133,17 +136,18 @@ class _Settings:
                 number += 1
                 yield self.sfi << 8 | number, tlv.encode(0x70, inside)
 
-    def _options(self, last: int) -> bytes:
-        """Return DGI 9104; an AFL entry for these records reaches from 1 to `last`.
+    def _options(self, given: bytes, last: int) -> bytes:
+        """Return DGI 9104 or 9203; an AFL entry for these records reaches from 1 to `last`.
 
         An AFL without one stays: the card is to hide them.
         """
-        afl = self.given.afl
+        offer = dict(tlv.parse(given))
+        afl = offer.get(_AFL, b"")
         entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
         for at, entry in enumerate(entries):
             if entry[0] >> 3 == self.sfi and entry[1] == 1:
                 entries[at] = bytes((entry[0], 1, last, min(entry[3], last)))
-        return tlv.encode(_AIP, self.given.aip) + tlv.encode(_AFL, b"".join(entries))
+        return tlv.encode(_AIP, offer.get(_AIP, b"")) + tlv.encode(_AFL, b"".join(entries))
 
 
 class _Keys(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Final
 
 __all__ = [
     "AIP_AFL",
+    "AIP_AFL_CASH",
     "CARD_KEYS",
     "FCI",
     "ICC_CRT",
@@ -26,6 +27,8 @@ __all__ = [
 
 FCI: Final = 0x9102
 AIP_AFL: Final = 0x9104
+AIP_AFL_CASH: Final = 0x9203
+"""The answer to GPO in a transaction of electronic cash."""
 ISSUER_DATA: Final = 0x9200
 CARD_KEYS: Final = 0x8000
 KEY_CHECK_VALUES: Final = 0x9000

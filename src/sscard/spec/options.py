@@ -366,6 +366,20 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "an item of the cryptogram that the CDOL does not ask for",
         "pse-pboc 4.4",
     ),
+    Option(
+        52,
+        "electronic_cash",
+        ("off", "on"),
+        "DGI 9203 is taken, and GET PROCESSING OPTIONS may open a transaction of electronic cash",
+        "pse-pboc 6.1",
+    ),
+    Option(
+        53,
+        "pse_cash_balance",
+        ("after", "before"),
+        "the balance in issuer data of types 01 and 03 when electronic cash is debited",
+        "pse-pboc 6.1, 14 #19",
+    ),
 )
 
 BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})

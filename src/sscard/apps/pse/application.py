@@ -8,6 +8,7 @@ bounded caches.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from sscard.apps.pse import records
 from sscard.apps.pse.dol import Dol
@@ -32,6 +33,7 @@ from sscard.keys import Algorithm, pboc
 from sscard.keys.rsa import RsaKey, cda_answer_length
 from sscard.spec.dgis import (
     AIP_AFL,
+    AIP_AFL_CASH,
     FCI,
     ICC_CRT,
     ICC_EXPONENT,
@@ -46,6 +48,7 @@ __all__ = [
     "DATA_FILE",
     "KEY_FILE",
     "Application",
+    "Offer",
     "Profile",
     "is_personalised",
 ]
@@ -66,17 +69,29 @@ _DERIVATIONS = {
 _DEFAULT_DDOL = bytes.fromhex("9F3704")
 
 
+class Offer(NamedTuple):
+    """What GPO answers: AIP and AFL, empty where they were not personalised."""
+
+    aip: bytes
+    afl: bytes
+
+    @classmethod
+    def parse(cls, template: bytes) -> "Offer":
+        """Take them from the value of DGI 9104 or 9203."""
+        return cls(_inner(template, 0x82), _inner(template, 0x94))
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Personalised data as commands need them; empty bytes and lists for what is not there.
 
-    `fci` the A5 template, `aip` and `afl` the answer to GPO, `issuer_data` the value of 9F10;
+    `fci` the A5 template, `debit` and `cash` the answers to GPO, `issuer_data` the value of 9F10;
     `elements` the risk data by tag; `log_sfi` that of 9F4D, 0 without a log.
     """
 
     fci: bytes
-    aip: bytes
-    afl: bytes
+    debit: Offer
+    cash: Offer
     issuer_data: bytes
     elements: Mapping[int, bytes]
     risk: CardData
@@ -99,12 +114,11 @@ class Lists:
 def _profile(raw: bytes) -> Profile:
     entries = parse_entries(raw)
     fci = entries.get(FCI, b"")
-    options = entries.get(AIP_AFL, b"")
     log_entry = _inner(fci, 0x9F4D)
     return Profile(
         fci=fci,
-        aip=_inner(options, 0x82),
-        afl=_inner(options, 0x94),
+        debit=Offer.parse(entries.get(AIP_AFL, b"")),
+        cash=Offer.parse(entries.get(AIP_AFL_CASH, b"")),
         issuer_data=_inner(entries.get(ISSUER_DATA, b""), 0x9F10),
         elements=entries,
         risk=CardData.parse(entries),
@@ -315,7 +329,8 @@ class Application:
     def longest_answer(self, size: int) -> int:
         """Return the most bytes a command answers with a signature of `size` bytes (4.9)."""
         profile = self.profile
-        if not profile.aip or not profile.aip[0] & Aip.CDA:
+        offered = (profile.debit.aip, profile.cash.aip)
+        if not any(aip[0] & Aip.CDA for aip in offered if aip):
             return len(encode(0x80, bytes(size)))
         template = profile.issuer_data
         filled = 9 + template[8] if len(template) > 8 else 0

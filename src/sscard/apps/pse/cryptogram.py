@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sscard.apps.pse.application import Application
-from sscard.apps.pse.cvr import Ac, Cvr
+from sscard.apps.pse.cvr import Ac
 from sscard.apps.pse.dol import Dol
 from sscard.apps.pse.layout import Counters
 from sscard.apps.pse.numbers import to_n12
@@ -20,11 +20,12 @@ from sscard.iso.tlv import encode
 from sscard.keys import pboc
 from sscard.keys.rsa import digest
 
-__all__ = ["Cryptogram", "answer", "issuer_application_data"]
+__all__ = ["BALANCE", "Cryptogram", "answer", "issuer_application_data"]
 
 _AC_ITEMS = Dol.parse(bytes.fromhex("9F02069F03069F1A0295055F2A029A039C019F3704"))
 """The terminal's part of the CVN 01 input, 29 bytes (4.4)."""
 _UNPREDICTABLE = Dol.parse(bytes.fromhex("9F3704"))
+BALANCE = 0x9F79
 _CVR_AT = slice(3, 7)
 _ISSUER_PART = 8
 """Bytes of 9F10 before the discretionary data: length, DKI, CVN, CVR, algorithm."""
@@ -60,7 +61,7 @@ def answer(
     session_key = card.session_key(KeyType.ISSUER_AC, atc)
     card.domain.crypto.charge_retail_mac(len(message))
     ac = pboc.cryptogram(session_key, message)
-    iad = issuer_application_data(card, verdict.cvr, verdict.counters)
+    iad = issuer_application_data(card, verdict)
     cid = bytes((verdict.cid,))
     signed = None if verdict.answer is Ac.AAC else signed
     if signed is None and card.domain.options["pse_ac_format"] == "80":
@@ -93,29 +94,33 @@ def _spent(elements: Mapping[int, bytes], counters: Counters) -> bytes:
 
 
 _DISCRETIONARY: Mapping[int, tuple[_Amounts, ...]] = {
-    0x01: (_element(0x9F79),),
+    0x01: (_element(BALANCE),),
     0x02: (_spent,),
-    0x03: (_element(0x9F79), _spent),
+    0x03: (_element(BALANCE), _spent),
     0x04: (_spent, _element(0x9F54)),
     0x05: (_element(0x9F5D),),
 }
 """The amounts of each type of discretionary data, 5 bytes each; a MAC of 4 bytes follows."""
 
 
-def issuer_application_data(card: Application, cvr: Cvr, counters: Counters) -> bytes:
+def issuer_application_data(card: Application, verdict: Verdict) -> bytes:
     """Return the value of 9F10: the personalised template with the CVR and its amounts put in.
 
-    Interpretation: amounts are those after the transaction, as 6.1 says of the EC balance.
+    Interpretation: amounts are those after the transaction, as 6.1 says of the balance of
+    electronic cash; `pse_cash_balance` may want that from before.
     """
+    counters = verdict.counters
     template = card.profile.issuer_data.ljust(_ISSUER_PART, b"\0")
     head = bytearray(template[:_ISSUER_PART])
-    head[_CVR_AT] = bytes(cvr)
+    head[_CVR_AT] = bytes(verdict.cvr)
     discretionary = template[_ISSUER_PART:]
     kind = discretionary[1] if len(discretionary) > 1 else 0
     amounts = _DISCRETIONARY.get(kind)
     if amounts is None:
         return bytes(head) + discretionary
     elements = card.profile.elements
+    if verdict.balance is not None and card.domain.options["pse_cash_balance"] == "after":
+        elements = {**elements, BALANCE: to_n12(verdict.balance)}
     data = b"".join(amount(elements, counters) for amount in amounts)
     session_key = card.session_key(KeyType.ISSUER_MAC, counters.atc)
     card.domain.crypto.charge_retail_mac(2 * len(data))

@@ -1,12 +1,21 @@
-"""GENERATE AC, the first and the second (pse-pboc 2.6, 5.3, 5.4)."""
+"""GENERATE AC, the first and the second (pse-pboc 2.6, 5.3, 5.4, 6.1)."""
 
 from sscard.apps.pse import log
-from sscard.apps.pse.application import Application
-from sscard.apps.pse.cryptogram import answer
+from sscard.apps.pse.application import DATA_FILE, Application
+from sscard.apps.pse.cryptogram import BALANCE, answer
 from sscard.apps.pse.cvr import Ac, Cvr
 from sscard.apps.pse.dol import Dol
 from sscard.apps.pse.machine import Step, transaction
-from sscard.apps.pse.risk import Aip, Situation, Terminal, first_answer, second_answer
+from sscard.apps.pse.numbers import to_n12
+from sscard.apps.pse.risk import (
+    Aip,
+    Situation,
+    Terminal,
+    Verdict,
+    cash_answer,
+    first_answer,
+    second_answer,
+)
 from sscard.apps.pse.transaction import Finished, Initiated, Online, Open, Script
 from sscard.cos.layout import Block
 from sscard.cos.lifecycle import set_block
@@ -38,27 +47,34 @@ def first_generate_ac(card: Application, command: Command, tx: Initiated) -> Ste
     _require_length(command, cdol)
     with_cda = _cda_requested(card, command, tx.aip)
     values = cdol.split(command.data)
+    offered = card.profile.pdol.split(tx.pdol_data)
     tries = card.pin_tries
     so_far = Situation(tx.aip, tx.cvr, tries, tx.pin_exceeded, card.blocked)
-    requested = Ac(command.p1 >> 6)
-    verdict = first_answer(card.risk, card.counters, so_far, Terminal.parse(values), requested)
+    requested, terminal = Ac(command.p1 >> 6), Terminal.parse(values)
+    if tx.cash:
+        verdict = cash_answer(
+            card.risk, card.counters, so_far, terminal, requested, offered, values
+        )
+    else:
+        verdict = first_answer(card.risk, card.counters, so_far, terminal, requested)
     if with_cda and verdict.answer is not Ac.AAC:
         verdict = verdict._replace(cvr=verdict.cvr | Cvr.DDA_PERFORMED)
     signed = tx.pdol_data + command.data if with_cda else None
     ac, data = answer(card, verdict, values, tx.profile, signed)
-    card.write_counters(verdict.counters)
+    _record(card, verdict)
     if verdict.block and not card.blocked:
         set_block(card.domain, Block.TEMPORARY)
         if card.domain.options["pse_pin_blocks"] == "6985":
             why = "no PIN try is left, and the application is blocked"
             return Step(b"", Finished(), Refusal(SW.CONDITIONS, why, "pse-pboc 5.3"))
     if verdict.answer is Ac.TC or (verdict.answer is Ac.AAC and _declined_logged(card)):
-        log.append(card, tx.atc, values, card.profile.pdol.split(tx.pdol_data))
+        log.append(card, tx.atc, values, offered)
     if verdict.answer is Ac.ARQC:
         online = Online(tx.atc, tx.profile, tx.pdol_data, command.data, ac, verdict.cvr)
         return Step(data, online)
     without_pin = tries == 0 and card.domain.options["pse_open_without_pin"] == "yes"
-    if so_far.blocked or without_pin:
+    settled = tx.cash and verdict.answer is Ac.TC
+    if not settled and (so_far.blocked or without_pin):
         return Step(data, Open(tx.atc, ac))
     return Step(data, Finished())
 
@@ -91,6 +107,16 @@ def second_generate_ac(card: Application, command: Command, tx: Online) -> Step:
         first = card.lists.cdol1.split(tx.cdol1_data)
         log.append(card, tx.atc, first, values, card.profile.pdol.split(tx.pdol_data))
     return Step(data, Script(tx.atc, tx.ac1, tx.issuer, tx.scripts_over))
+
+
+def _record(card: Application, verdict: Verdict) -> None:
+    """Put what a verdict leaves into the transaction: counters, and the balance it debits."""
+    if verdict.balance is None:
+        card.write_counters(verdict.counters)
+    else:
+        body = card.body._replace(counters=verdict.counters)
+        content = body.with_entry(BALANCE, to_n12(verdict.balance)).build()
+        card.domain.store.write(card.file(DATA_FILE).body, content)
 
 
 def _require_length(command: Command, cdol: Dol) -> None:

@@ -16,6 +16,7 @@ from sscard.iso.tlv import TlvError, parse
 from sscard.keys.padding import strip80
 from sscard.spec.dgis import (
     AIP_AFL,
+    AIP_AFL_CASH,
     CARD_KEYS,
     FCI,
     ISSUER_DATA,
@@ -63,7 +64,7 @@ class Place(Enum):
 
 
 _PLACES = {
-    **dict.fromkeys((*RISK_DATA, AIP_AFL, ISSUER_DATA), Place.DATA),
+    **dict.fromkeys((*RISK_DATA, AIP_AFL, AIP_AFL_CASH, ISSUER_DATA), Place.DATA),
     PIN_TRIES: Place.PIN_TRIES,
     CARD_KEYS: Place.CARD_KEYS,
     KEY_CHECK_VALUES: Place.CHECK_VALUES,
@@ -152,7 +153,7 @@ def stored(body: Body, dgi: int, value: bytes, *, strict: bool = False) -> Body:
     held = dict(objects)
     if dgi == FCI:
         sound = list(held) == [0xA5]
-    elif dgi == AIP_AFL:
+    elif dgi in (AIP_AFL, AIP_AFL_CASH):
         sound = set(held) == {0x82, 0x94} and len(held[0x82]) == 2 and not len(held[0x94]) % 4
     else:
         length = len(held.get(0x9F10, b""))

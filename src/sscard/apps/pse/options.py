@@ -1,7 +1,8 @@
-"""GET PROCESSING OPTIONS: a transaction begins (pse-pboc 2.2, 3)."""
+"""GET PROCESSING OPTIONS: a transaction begins, of debit or electronic cash (pse-pboc 3, 6.1)."""
 
 from sscard.apps.pse.application import Application
 from sscard.apps.pse.machine import Step, transaction
+from sscard.apps.pse.risk import is_cash
 from sscard.apps.pse.transaction import Initiated, Selected
 from sscard.cos.layout import Block
 from sscard.cos.lifecycle import set_block
@@ -21,11 +22,11 @@ def _length(card: Application, _command: Command) -> int:
     return 2 + card.profile.pdol.length
 
 
-@transaction(0x80, 0xA8, "GET PROCESSING OPTIONS", lc=_length, ref="pse-pboc 2.1, 3")
+@transaction(0x80, 0xA8, "GET PROCESSING OPTIONS", lc=_length, ref="pse-pboc 2.1, 3, 6.1")
 def get_processing_options(card: Application, command: Command, state: Selected) -> Step:
     """Count the transaction and answer `80 L AIP AFL`; the last ATC blocks for good."""
     profile = card.profile
-    if card.blocked_for_good or len(profile.aip) != 2:
+    if card.blocked_for_good or len(profile.debit.aip) != 2:
         raise Refusal(SW.CONDITIONS, "no ATC is left, or there is no AIP to answer", _REF)
     data = command.data
     if data[0] != _COMMAND_TEMPLATE:
@@ -38,5 +39,10 @@ def get_processing_options(card: Application, command: Command, state: Selected)
     if atc == _ATC_LAST:
         set_block(card.domain, Block.PERMANENT)
         return Step(b"", state, Refusal(SW.CONDITIONS, "this was the last ATC", _REF))
-    answer = encode(0x80, profile.aip + profile.afl)
-    return Step(answer, Initiated(atc, profile.aip, data[2:]))
+    terms = data[2:]
+    cash = bool(profile.cash.aip) and is_cash(
+        card.risk, counters, card.pin_tries, profile.pdol.split(terms)
+    )
+    offer = profile.cash if cash else profile.debit
+    answer = encode(0x80, offer.aip + offer.afl)
+    return Step(answer, Initiated(atc, offer.aip, terms, cash=cash))

@@ -18,7 +18,7 @@ from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
-from sscard.spec.dgis import PIN_TRIES
+from sscard.spec.dgis import AIP_AFL_CASH, PIN_TRIES
 
 __all__ = ["finish", "store"]
 
@@ -81,6 +81,8 @@ def _store_record(card: Application, group: _Grouping) -> None:
 
 
 def _store_data(card: Application, group: _Grouping) -> None:
+    if group.dgi == AIP_AFL_CASH and card.domain.options["electronic_cash"] == "off":
+        raise Refusal(SW.DATA_NOT_FOUND, "the card has no electronic cash", "pse-pboc 6")
     strict = card.domain.options["risk_data_tags"] == "strict"
     body = stored(card.body, group.dgi, group.value, strict=strict)
     write_file(card, DATA_FILE, body.build())

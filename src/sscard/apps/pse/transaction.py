@@ -77,7 +77,7 @@ class Initiated:
     """GPO has opened a transaction: its ATC, the AIP it was answered, the terminal's PDOL data.
 
     `cvr` collects what VERIFY and INTERNAL AUTHENTICATE leave; `pin_exceeded`: the last PIN
-    try went in this transaction.
+    try went in this transaction; `cash`: it is one of electronic cash (6.1).
     """
 
     atc: int
@@ -85,6 +85,7 @@ class Initiated:
     pdol_data: bytes = b""
     cvr: Cvr = _NO_RESULTS
     pin_exceeded: bool = False
+    cash: bool = False
 
     @property
     def aip(self) -> Aip:

@@ -25,7 +25,7 @@ from sscard.apps.pse.risk.values import (
     Verdict,
 )
 
-__all__ = ["first_answer"]
+__all__ = ["declined", "failed_last", "first_answer"]
 
 
 def first_answer(
@@ -61,10 +61,23 @@ def first_answer(
     if answer is Ac.TC:
         counters = counters.marked(Indicator.ONLINE_AUTHORISATION, value=False)
         return Verdict(answer, cvr, spent(card, counters, terminal))
+    return declined(card, counters, so_far, terminal, cvr, block=block)
+
+
+def declined(
+    card: CardData,
+    counters: Counters,
+    so_far: Situation,
+    terminal: Terminal,
+    cvr: Cvr,
+    *,
+    block: bool = False,
+) -> Verdict:
+    """Effects of an AAC: advice, and what failed at the terminal is remembered."""
     advice = ADVICE if card.ada & Ada.DECLINED_ADVICE else 0
     if so_far.pin_exceeded and card.ada & Ada.PIN_EXCEEDED_ADVICE:
         advice = ADVICE | PIN_REASON
-    return Verdict(answer, cvr, failures_noted(counters, terminal), advice, block)
+    return Verdict(Ac.AAC, cvr, failures_noted(counters, terminal), advice, block)
 
 
 _Check = Callable[[CardData, Counters, Situation, Terminal], tuple[Cvr, bool]]
@@ -93,10 +106,10 @@ def _issuer_failed_last(
     return Cvr.LAST_ISSUER_AUTHENTICATION_FAILED, online
 
 
-def _offline_authentication_failed_last(
+def failed_last(
     card: CardData, counters: Counters, so_far: Situation, terminal: Terminal
 ) -> tuple[Cvr, bool]:
-    """#3 and #4."""
+    """#3 and #4: SDA, DDA or CDA failed in the last transaction."""
     bits = Cvr(0)
     if so_far.aip & Aip.SDA and counters.indicators & Indicator.SDA_FAILURE:
         bits |= Cvr.LAST_SDA_FAILED
@@ -140,7 +153,7 @@ def _new_card(
 _FIRST_CHECKS: tuple[_Check, ...] = (
     _online_not_completed,
     _issuer_failed_last,
-    _offline_authentication_failed_last,
+    failed_last,
     _script_failed_last,
     _velocity,
     _new_card,

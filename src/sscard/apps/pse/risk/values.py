@@ -98,7 +98,7 @@ class CardData:
     """Personalised risk data (pse-pboc 5.1). None is absent: the rule is skipped.
 
     Limits of counters are numbers, of amounts too; codes are bytes as they came; `conversion`
-    is 9F73; `pin` says whether a reference PIN is personalised.
+    is 9F73; `balance` and `cash_limit` are those of electronic cash, 9F79 and 9F78.
     """
 
     ada: Ada = NO_ACTION
@@ -114,6 +114,8 @@ class CardData:
     amount_limit: int | None = None
     amount_upper_limit: int | None = None
     dual_limit: int | None = None
+    balance: int | None = None
+    cash_limit: int | None = None
     rules: Rules = _BY_THE_PAGE
 
     @classmethod
@@ -142,6 +144,8 @@ class CardData:
             amount_limit=amount(0x9F54) or None,
             amount_upper_limit=amount(0x9F5C),
             dual_limit=amount(0x9F75),
+            balance=amount(0x9F79),
+            cash_limit=amount(0x9F78),
         )
 
 
@@ -184,13 +188,17 @@ class Situation(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The card's answer: its CVR, the counters to commit, advice bits of the CID, a block."""
+    """The card's answer: its CVR, the counters to commit, advice bits of the CID, a block.
+
+    `balance`: what electronic cash has left, where the answer debits it.
+    """
 
     answer: Ac
     cvr: Cvr
     counters: Counters
     advice: int = 0
     block: bool = False
+    balance: int | None = None
 
     @property
     def cid(self) -> int:
