@@ -142,12 +142,14 @@ class _Settings:
         An AFL without one stays: the card is to hide them.
         """
         offer = dict(tlv.parse(given))
-        afl = offer.get(_AFL, b"")
+        if offer.keys() != {_AIP, _AFL}:
+            return given
+        afl = offer[_AFL]
         entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
         for at, entry in enumerate(entries):
             if entry[0] >> 3 == self.sfi and entry[1] == 1:
                 entries[at] = bytes((entry[0], 1, last, min(entry[3], last)))
-        return tlv.encode(_AIP, offer.get(_AIP, b"")) + tlv.encode(_AFL, b"".join(entries))
+        return tlv.encode(_AIP, offer[_AIP]) + tlv.encode(_AFL, b"".join(entries))
 
 
 class _Keys(NamedTuple):
