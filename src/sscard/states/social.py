@@ -1,13 +1,10 @@
-"""Cards in the states a tester needs: blocked, expired, counterfeit, not yet personalised.
+"""States of the social side; data are overlays on the profile (`profiles/states`).
 
-Where a state is a matter of data it is an overlay on the card's profile (`profiles/states`);
-where it only comes from use, the card is made and then used, with its own commands. Either way
-any card profile with an SSSE may stand below. Source: ssse-lb002 3.7, 3.10, 4.7, 4.8, 8.
+Source: ssse-lb002 3.7, 3.10, 4.7, 4.8, 8.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from sscard.card import Card
 from sscard.env import Env
@@ -23,41 +20,15 @@ from sscard.perso.script import carry_out, hand_over, initialise
 from sscard.perso.steps import Step, Steps, authenticate, protected, select_name
 from sscard.sample import blank_card, new_card
 from sscard.spec.codes import ACCESS_OPERAND, KEY_TYPES, MASTER_GRANT
+from sscard.states.state import Overrides, State, by_name
 
-__all__ = ["STATES", "State", "card_in_state"]
-
-Overrides = Mapping[str, object]
+__all__ = ["SOCIAL_STATES"]
 
 _MEDICAL, _LOG = 0xDF04, 0xEF08
 _WRONG_IRK = "ascii:COUNTERFEIT-IRK1"
 _TERMINAL = bytes.fromhex("999901000001")
 _MOMENT = bytes.fromhex("20240120093000")
 _LOADED_FEN, _DEBITED_FEN = 100_00, 1_00
-
-
-class State(NamedTuple):
-    """A state by its name: what it is, and how a card of a profile comes to it."""
-
-    name: str
-    meaning: str
-    make: Callable[[str, Overrides, Env | None], Card]
-
-
-def card_in_state(
-    state: str,
-    profile: str = "sample",
-    overrides: Overrides | None = None,
-    *,
-    env: Env | None = None,
-) -> Card:
-    """Return a card of a profile in one of `STATES`, without power.
-
-    `profile` is a shipped one or a path, `overrides` go over the state's own values. Errors:
-    ProfileError for an unknown state, or one that a card of this profile cannot come to.
-    """
-    if state not in STATES:
-        raise ProfileError(f"there is no state {state}; there are: {', '.join(STATES)}")
-    return STATES[state].make(profile, overrides or {}, env)
 
 
 # ---- states that are data ------------------------------------------------------------------------
@@ -237,11 +208,7 @@ def _key(directory: Directory, kind: str, id_: int) -> Key:
     return key
 
 
-def _states(*states: State) -> Mapping[str, State]:
-    return MappingProxyType({state.name: state for state in states})
-
-
-STATES: Final[Mapping[str, State]] = _states(
+SOCIAL_STATES: Final[Mapping[str, State]] = by_name(
     State(
         "pin-blocked", "the last try of the PIN is spent: 6983 until it is reloaded", _pin_blocked
     ),
@@ -259,4 +226,4 @@ STATES: Final[Mapping[str, State]] = _states(
     ),
     _used("full-log", "every record of the medical account's log is a debit", _fill_log),
 )
-"""The states by name."""
+"""The states of the SSSE by name."""
