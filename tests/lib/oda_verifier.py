@@ -148,9 +148,9 @@ class Card(NamedTuple):
     aip: bytes
 
 
-def read(transmit) -> Card:
+def read(transmit, gpo: str = "80A8000002830000") -> Card:
     """GPO and the records of the AFL, through a function of hex text that gives hex text."""
-    options = objects(bytes.fromhex(transmit("80A8000002830000")[:-4]))[0x80]
+    options = objects(bytes.fromhex(transmit(gpo)[:-4]))[0x80]
     aip, afl = options[:2], options[2:]
     tags: dict[int, bytes] = {}
     static = b""

@@ -102,7 +102,7 @@ def test_new_in_a_state(tmp_path):
 def test_states_are_listed():
     rows = json.loads(sscard("states", "--json"))
     assert {"name": "missing-photo", "meaning": "there is no photo file EF08"} in rows
-    assert len(rows) == 12
+    assert len(rows) == 28
     listed = sscard("states")
     assert all(row["name"] in listed for row in rows)
 

@@ -11,10 +11,10 @@ from sscard.errors import ProfileError
 from sscard.inspect import fsck
 from sscard.inspect.values import stored
 from sscard.perso.profile import Profile
-from sscard.states import STATES, card_in_state
+from sscard.states import SOCIAL_STATES, card_in_state
 
 PROFILES = ("v1", "v2", "v3", "v2-social-only", "sample")
-CARDS = [(state, profile) for state in STATES for profile in ("v1", "v3", "sample")]
+CARDS = [(state, profile) for state in SOCIAL_STATES for profile in ("v1", "v3", "sample")]
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 
 profiles = pytest.mark.parametrize("profile", PROFILES)
@@ -30,7 +30,7 @@ def desk_of(state, profile):
 
 
 def test_the_states_of_the_list():
-    assert set(STATES) == {
+    assert set(SOCIAL_STATES) == {
         "pin-blocked",
         "one-try-left",
         "initial-pin",
@@ -44,7 +44,7 @@ def test_the_states_of_the_list():
         "unpersonalised",
         "full-log",
     }
-    assert all(name == state.name and state.meaning for name, state in STATES.items())
+    assert all(name == state.name and state.meaning for name, state in SOCIAL_STATES.items())
 
 
 @pytest.mark.parametrize(("state", "profile"), [c for c in CARDS if c != ("full-log", "v3")])

@@ -101,7 +101,7 @@ def _odd(debit: Debit) -> Settings:
     unknown: Objects = [(0xDF20, b"\xab\xcd"), (0xC1, b""), (0x9F0B, b"")]
 
     def record(objects: Objects) -> Objects:
-        return [*unknown, *reversed(objects), (0xDF8101, bytes(range(0x50)))]
+        return [*unknown, *reversed(objects), (0xDF21, bytes(range(0x50)))]
 
     def template(objects: Objects) -> Objects:
         return [unknown[0], *reversed(objects)]
