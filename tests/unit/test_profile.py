@@ -20,8 +20,8 @@ def written(tmp_path, text, name="mine.toml"):
 def test_every_shipped_profile_loads_and_describes_itself(name):
     profile = Profile.load(name)
     assert profile.describe().startswith(f"{name}: {profile.title}")
-    marked = (("fci_alg_marker", "03"),) if name == "v3" else ()
-    assert profile.options == marked
+    chosen = {"v3": (("fci_alg_marker", "03"),), "pboc-ec": (("electronic_cash", "on"),)}
+    assert profile.options == chosen.get(name, ())
 
 
 def test_shipped_names():

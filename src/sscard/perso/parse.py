@@ -5,6 +5,7 @@ imports this.
 """
 
 from sscard.errors import ProfileError
+from sscard.perso.edition import require_2010
 from sscard.perso.model import Chip, Directory, TransportKey
 from sscard.perso.oda import with_oda
 from sscard.perso.parse_files import dgi, file
@@ -112,6 +113,7 @@ def _directory(
     keys = tuple(plain_key(key, inner, place) for key, inner in table.tables("key").items())
     holder = pin(table.table("pin"), place) if "pin" in table else None
     dgis = tuple(dgi(table.table("dgi"), word) for word in table.table("dgi").names())
+    require_2010(table, keys, dgis)
     if "oda" in table:
         dgis = with_oda(table.table("oda"), dgis)
     used = (master is not None) + len(keys) + (holder is not None)
