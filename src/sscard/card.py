@@ -25,10 +25,13 @@ from sscard.env import Env
 from sscard.errors import ActivationError, ImageError, PowerLoss
 from sscard.imagefile import ImageFile
 
-__all__ = ["Activation", "Card", "ChipSpec", "Link", "Snapshot"]
+__all__ = ["Activation", "Card", "ChipSpec", "Interface", "Link", "Snapshot"]
 
 Link = Literal["apdu", "t0"]
 """How answers are shaped: at once, or as a T=0 contact card does (61xx, 6Cxx)."""
+
+Interface = Literal["contact", "contactless"]
+"""What the reader powers the card through (pse-pboc 1.5, 6.2)."""
 
 _APPLETS = {
     "user": {CM: CARD_MANAGER, SSSE: SSSE_APPLET, PSE: PSE_APPLET},
@@ -115,25 +118,36 @@ class Card:
         """The answer to reset the card gives (cos 1.6)."""
         return self._mounted().answer_to_reset
 
-    def power_on(self, link: Link = "apdu") -> "Activation":
+    def power_on(self, link: Link = "apdu", *, interface: Interface = "contact") -> "Activation":
         """Power the card and return its activation; the previous one ends.
 
         `link` "apdu" answers at once, "t0" shapes answers as a contact card does (cos 1.6).
-        Recovery of a torn transaction runs here (cos 1.4).
+        `interface` "contactless" wants a card that has one, and answers at once. Recovery of a
+        torn transaction runs here (cos 1.4).
         """
         if link not in ("apdu", "t0"):
             raise ActivationError(f"a link is 'apdu' or 't0', not {link!r}")
+        if interface not in ("contact", "contactless"):
+            raise ActivationError(f"an interface is 'contact' or 'contactless', not {interface!r}")
+        contactless = interface == "contactless"
+        if contactless and link == "t0":
+            raise ActivationError("T=0 is a protocol of contacts: the link must be 'apdu'")
+        if contactless and self._mounted().options["contactless"] == "off":
+            raise ActivationError(
+                "the card has no contactless interface: its profile has contactless = off"
+            )
         self._end_activation()
         if self.eeprom.dead:
             self.eeprom.power_restored()
-        return Activation(self, self._boot(link), link)
+        return Activation(self, self._boot(link, interface), link, interface)
 
-    def _boot(self, link: Link) -> Kernel:
+    def _boot(self, link: Link, interface: Interface) -> Kernel:
         self.env.power_ons += 1
         if self._file is not None:
             self._file.save_env(self.env)
         volume = self._mounted()
-        wiring = Wiring(volume, self.env, _APPLETS[volume.options["card_kind"]])
+        applets = _APPLETS[volume.options["card_kind"]]
+        wiring = Wiring(volume, self.env, applets, contactless=interface == "contactless")
         kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")
         for listener in self._listeners:
             listener(PoweredOn(volume.answer_to_reset))
@@ -190,12 +204,13 @@ class Card:
 class Activation:
     """A powered card. Everything volatile lives here and dies with it."""
 
-    __slots__ = ("_card", "_kernel", "_link", "atr")
+    __slots__ = ("_card", "_interface", "_kernel", "_link", "atr")
 
-    def __init__(self, card: Card, kernel: Kernel, link: Link) -> None:
+    def __init__(self, card: Card, kernel: Kernel, link: Link, interface: Interface) -> None:
         self._card = card
         self._kernel: Kernel | None = kernel
         self._link = link
+        self._interface = interface
         self.atr = card._mounted().answer_to_reset
         card._activation = self
 
@@ -219,7 +234,7 @@ class Activation:
         if self._kernel is None:
             raise ActivationError("this activation has ended: call card.power_on() again")
         self._kernel = None
-        self._kernel = self._card._boot(self._link)
+        self._kernel = self._card._boot(self._link, self._interface)
         return self.atr
 
     def power_off(self) -> None:

@@ -1,4 +1,4 @@
-"""Electronic cash under power loss (pse-pboc 5.5, 6.1): money, log and answer move together.
+"""Electronic cash under power loss (pse-pboc 5.5, 6): money, log and answer move together.
 
 A debit torn anywhere leaves balance and log as before or both as after; so does a load. The
 terminal begins again, and what is there can be spent, no more.

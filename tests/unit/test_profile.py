@@ -20,7 +20,12 @@ def written(tmp_path, text, name="mine.toml"):
 def test_every_shipped_profile_loads_and_describes_itself(name):
     profile = Profile.load(name)
     assert profile.describe().startswith(f"{name}: {profile.title}")
-    chosen = {"v3": (("fci_alg_marker", "03"),), "pboc-ec": (("electronic_cash", "on"),)}
+    cash = ("electronic_cash", "on")
+    chosen = {
+        "v3": (("fci_alg_marker", "03"),),
+        "pboc-ec": (cash,),
+        "pboc-contactless": (cash, ("contactless", "on")),
+    }
     assert profile.options == chosen.get(name, ())
 
 

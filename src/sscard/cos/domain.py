@@ -44,7 +44,8 @@ class CardFacts(NamedTuple):
     another one's memory. `card_lcs()` is the life cycle, derived states included (cos 3.4);
     `unallocated()` the bytes that belong to no extent; `states()` the (domain, state) of the
     environments that exist; `name_exists(name)` whether any directory bears this DF name;
-    `card_serial` the last 4 historical bytes of the ATR.
+    `card_serial` the last 4 historical bytes of the ATR; `contactless` whether this activation
+    speaks over the contactless interface (pse-pboc 1.5, 6.2).
     """
 
     chip_serial: bytes
@@ -57,6 +58,7 @@ class CardFacts(NamedTuple):
     unallocated: Callable[[], int]
     states: Callable[[], list[tuple[int, int]]]
     name_exists: Callable[[bytes], bool]
+    contactless: bool = False
 
 
 class Bootstrap(NamedTuple):

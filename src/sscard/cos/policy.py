@@ -67,6 +67,11 @@ def _nothing(_domain: "Domain") -> None:
     """The hook of an applet that has nothing to do."""
 
 
+def _no_name(_domain: "Domain", _node: FileNode) -> bool:
+    """The directories SELECT by name does not find: none."""
+    return False
+
+
 def owner_personalises(domain: "Domain") -> bool:
     """Whether the personalisation override of cos 2.3 is in force: OWNED, master key proved."""
     return bool(
@@ -91,7 +96,8 @@ class Applet:
     3F00 (pse-pboc 1.2). `reselects`: SELECT with P1 = 02 finds the current DF itself too
     (ssse-lb002 5.1, 5.3). `on_select` runs after a directory became current, `on_select_file`
     after an EF did, `on_failed_select` when a SELECT found nothing. `override`: whether files
-    may be written whatever their condition, for personalisation (cos 2.3). `table` has every
+    may be written whatever their condition, for personalisation (cos 2.3). `hidden`: whether
+    SELECT by name passes over a directory (pse-pboc 1.5). `table` has every
     command of the environment; `table_for` says which of them the current directory takes now,
     where that differs (pse-pboc 1.2, 3, 9).
     """
@@ -116,6 +122,7 @@ class Applet:
     on_failed_select: Callable[["Domain"], None] = _nothing
     on_select_file: Callable[["Domain"], None] = _nothing
     override: Callable[["Domain"], bool] = owner_personalises
+    hidden: Callable[["Domain", FileNode], bool] = _no_name
     table_for: Callable[["Domain"], CommandTable] | None = None
 
     def refusal_of(self, restriction: Restriction) -> SW:

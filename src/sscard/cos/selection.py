@@ -103,12 +103,14 @@ class Selector:
         """Yield full matches, then, in order of creation, longer names that begin so."""
         for domain in self._in_order():
             node = domain.extent.tree.directories.get(name)
-            if node is not None:
+            if node is not None and not domain.applet.hidden(domain, node):
                 yield domain, node
         for domain in self._in_order():
             if self._partial_allowed(domain):
                 for longer, node in domain.extent.tree.directories.items():
-                    if longer != name and longer.startswith(name):
+                    if longer == name or not longer.startswith(name):
+                        continue
+                    if not domain.applet.hidden(domain, node):
                         yield domain, node
 
     def _in_order(self) -> Iterator[Domain]:

@@ -27,13 +27,20 @@ __all__ = ["Wiring"]
 class Wiring:
     """Builds the domains of one activation and keeps their windows right."""
 
-    def __init__(self, volume: Volume, env: Env, applets: Mapping[int, Applet]) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        env: Env,
+        applets: Mapping[int, Applet],
+        *,
+        contactless: bool = False,
+    ) -> None:
         self._volume = volume
         self._env = env
         self._applets = applets
         self._crypto = Crypto(env)
         self._chip = Chip(volume)
-        self._facts = _facts(volume, self._chip)
+        self._facts = _facts(volume, self._chip)._replace(contactless=contactless)
         self._generators: dict[int, Drbg] = {}
         self.domains: dict[int, Domain] = {}
         self._wire()

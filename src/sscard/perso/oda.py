@@ -28,6 +28,7 @@ from sscard.perso.table import Table
 from sscard.spec.dgis import (
     AIP_AFL,
     AIP_AFL_CASH,
+    AIP_AFL_QUICK,
     ICC_CRT,
     ICC_EXPONENT,
     ICC_MODULUS,
@@ -45,7 +46,7 @@ _RECORD_MOST = 255
 _ANSWER_MOST = 256
 _SIGNING_LEAST_BITS = 1024
 _CDA = 0x01
-_OFFERS = (AIP_AFL, AIP_AFL_CASH)
+_OFFERS = (AIP_AFL, AIP_AFL_CASH, AIP_AFL_QUICK)
 _FLAWS = ("issuer", "icc", "pin", "ssad")
 _AIP, _AFL, _PAN, _EXPIRY, _TAG_LIST = 0x82, 0x94, 0x5A, 0x5F24, 0x9F4A
 
@@ -137,19 +138,20 @@ class _Settings:
                 yield self.sfi << 8 | number, tlv.encode(0x70, inside)
 
     def _options(self, given: bytes, last: int) -> bytes:
-        """Return DGI 9104 or 9203; an AFL entry for these records reaches from 1 to `last`.
+        """Return DGI 9104, 9203 or 9207; an AFL entry for these records reaches from 1 to `last`.
 
         An AFL without one stays: the card is to hide them.
         """
         offer = dict(tlv.parse(given))
-        if offer.keys() != {_AIP, _AFL}:
+        if not {_AIP, _AFL} <= offer.keys():
             return given
         afl = offer[_AFL]
         entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
         for at, entry in enumerate(entries):
             if entry[0] >> 3 == self.sfi and entry[1] == 1:
                 entries[at] = bytes((entry[0], 1, last, min(entry[3], last)))
-        return tlv.encode(_AIP, offer[_AIP]) + tlv.encode(_AFL, b"".join(entries))
+        offer[_AFL] = b"".join(entries)
+        return b"".join(tlv.encode(*item) for item in offer.items())
 
 
 class _Keys(NamedTuple):

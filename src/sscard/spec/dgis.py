@@ -8,8 +8,11 @@ from typing import Final
 __all__ = [
     "AIP_AFL",
     "AIP_AFL_CASH",
+    "AIP_AFL_QUICK",
     "CARD_KEYS",
+    "CONTACTLESS",
     "FCI",
+    "FCI_CONTACTLESS",
     "ICC_CRT",
     "ICC_EXPONENT",
     "ICC_MODULUS",
@@ -29,6 +32,11 @@ FCI: Final = 0x9102
 AIP_AFL: Final = 0x9104
 AIP_AFL_CASH: Final = 0x9203
 """The answer to GPO in a transaction of electronic cash."""
+AIP_AFL_QUICK: Final = 0x9207
+"""That of qPBOC; it may hold a 9F10 of its own."""
+FCI_CONTACTLESS: Final = 0x9103
+CONTACTLESS: Final = frozenset((FCI_CONTACTLESS, AIP_AFL_QUICK))
+"""What a card without contactless interface does not take."""
 ISSUER_DATA: Final = 0x9200
 CARD_KEYS: Final = 0x8000
 KEY_CHECK_VALUES: Final = 0x9000

@@ -380,6 +380,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "the balance in issuer data of types 01 and 03 when electronic cash is debited",
         "pse-pboc 6.1, 14 #19",
     ),
+    Option(
+        54,
+        "contactless",
+        ("off", "on"),
+        "the card has a contactless interface: PPSE, DGIs 9103 and 9207, qPBOC",
+        "pse-pboc 1.5, 6.2",
+    ),
 )
 
 BY_NAME: Final[Mapping[str, Option]] = MappingProxyType({o.name: o for o in OPTIONS})

@@ -26,8 +26,9 @@ from sscard.cos.writekey import WRITE_KEY
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.iso.tlv import encode
+from sscard.spec.pboc import PPSE_NAME
 
-__all__ = ["DEBIT", "DIRECTORY", "OWNED_DIRECTORY", "PERSONALISING", "PSE_APPLET"]
+__all__ = ["DEBIT", "DIRECTORY", "OWNED_DIRECTORY", "PERSONALISING", "PROXIMITY", "PSE_APPLET"]
 
 _ARPC_LENGTH = 10
 _DIRECT = CommandTable("direct authentication")
@@ -107,6 +108,9 @@ DEBIT = _table(
 )
 """Section 2: `00 82` has the PBOC form only."""
 
+PROXIMITY = _table("PPSE", *_EVERYWHERE, (_DIRECT, ()))
+"""1.5: the directory of the contactless interface says all it knows in its FCI."""
+
 _ALL = _table("PSE", (DEBIT, ()), (FILE_ACCESS, _FILES_ELSEWHERE), (CHANNEL, ()))
 
 
@@ -116,7 +120,16 @@ def table_for(domain: Domain) -> CommandTable:
     if here is None or here.parent is None:
         finished = domain.state not in (DomainState.CREATED, DomainState.OWNED)
         return DIRECTORY if finished else OWNED_DIRECTORY
-    return DEBIT if is_personalised(domain, here) else PERSONALISING
+    if not is_personalised(domain, here):
+        return PERSONALISING
+    return PROXIMITY if here.name == PPSE_NAME else DEBIT
+
+
+def hidden(domain: Domain, node: FileNode) -> bool:
+    """The PPSE of a finished environment is there on the contactless interface only (1.5)."""
+    if node.name != PPSE_NAME or domain.facts.contactless:
+        return False
+    return domain.state not in (DomainState.CREATED, DomainState.OWNED)
 
 
 def enter(domain: Domain) -> None:
@@ -156,6 +169,7 @@ PSE_APPLET = Applet(
     default_challenge=True,
     blocked_answers=True,
     names_only=True,
+    hidden=hidden,
     on_select=enter,
     on_failed_select=selection_failed,
 )

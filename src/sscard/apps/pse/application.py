@@ -21,7 +21,8 @@ from sscard.apps.pse.layout import (
     Counters,
     parse_entries,
 )
-from sscard.apps.pse.risk import Aip, CardData, Rules
+from sscard.apps.pse.numbers import to_n12
+from sscard.apps.pse.risk import Aip, CardData, Rules, Verdict
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyRecord, KeyType, Kind
 from sscard.cos.policy import Restriction
@@ -34,7 +35,9 @@ from sscard.keys.rsa import RsaKey, cda_answer_length
 from sscard.spec.dgis import (
     AIP_AFL,
     AIP_AFL_CASH,
+    AIP_AFL_QUICK,
     FCI,
+    FCI_CONTACTLESS,
     ICC_CRT,
     ICC_EXPONENT,
     ICC_MODULUS,
@@ -66,6 +69,8 @@ _DERIVATIONS = {
     "vis": pboc.vis_session_key,
 }
 """Session keys by the values of `pse_session_keys` and `pse_script_keys`."""
+_TRACK_2, _RELATED, _SIGNATURE = 0x57, 0x9F69, 0x9F4B
+_BALANCE = 0x9F79
 _DEFAULT_DDOL = bytes.fromhex("9F3704")
 
 
@@ -85,13 +90,14 @@ class Offer(NamedTuple):
 class Profile:
     """Personalised data as commands need them; empty bytes and lists for what is not there.
 
-    `fci` the A5 template, `debit` and `cash` the answers to GPO, `issuer_data` the value of 9F10;
+    `fci` the A5 template, `debit`, `cash` and `quick` the answers to GPO, `issuer_data` 9F10;
     `elements` the risk data by tag; `log_sfi` that of 9F4D, 0 without a log.
     """
 
     fci: bytes
     debit: Offer
     cash: Offer
+    quick: Offer
     issuer_data: bytes
     elements: Mapping[int, bytes]
     risk: CardData
@@ -102,24 +108,35 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The lists and values that stand in records: CDOL1, CDOL2, DDOL, the ICC key's exponent."""
+    """The lists and values that stand in records: CDOL1, CDOL2, DDOL, the ICC key's exponent.
+
+    For qPBOC: track 2, 9F69, and whether a record has the 9F4B it fills (pse-pboc 6.2).
+    """
 
     cdol1: Dol
     cdol2: Dol
     ddol: Dol
     exponent: int
+    track_2: bytes
+    related: bytes
+    signed_record: bool
 
 
 @lru_cache(maxsize=64)
-def _profile(raw: bytes) -> Profile:
+def _profile(raw: bytes, *, contactless: bool) -> Profile:
     entries = parse_entries(raw)
     fci = entries.get(FCI, b"")
+    issuer_data = entries.get(ISSUER_DATA, b"")
+    if contactless:
+        fci = entries.get(FCI_CONTACTLESS, fci)
+        issuer_data = entries.get(AIP_AFL_QUICK, b"") + issuer_data
     log_entry = _inner(fci, 0x9F4D)
     return Profile(
         fci=fci,
         debit=Offer.parse(entries.get(AIP_AFL, b"")),
         cash=Offer.parse(entries.get(AIP_AFL_CASH, b"")),
-        issuer_data=_inner(entries.get(ISSUER_DATA, b""), 0x9F10),
+        quick=Offer.parse(entries.get(AIP_AFL_QUICK, b"")),
+        issuer_data=_inner(issuer_data, 0x9F10),
         elements=entries,
         risk=CardData.parse(entries),
         pdol=Dol.parse(_inner(fci, 0x9F38)),
@@ -150,6 +167,9 @@ def _lists(bodies: tuple[bytes, ...]) -> Lists:
         cdol2=Dol.parse(held.get(_CDOL2, b"")),
         ddol=Dol.parse(held.get(_DDOL, _DEFAULT_DDOL)),
         exponent=int.from_bytes(held.get(_ICC_EXPONENT, b"\x03"), "big"),
+        track_2=held.get(_TRACK_2, b""),
+        related=held.get(_RELATED, b""),
+        signed_record=_SIGNATURE in held,
     )
 
 
@@ -241,7 +261,10 @@ class Application:
         memo = self.domain.store.memo
         known: Profile | None = memo.get(self.node.address)
         if known is None:
-            known = memo[self.node.address] = _profile(self._content(DATA_FILE)[ENTRIES_AT:])
+            known = memo[self.node.address] = _profile(
+                self._content(DATA_FILE)[ENTRIES_AT:],
+                contactless=self.domain.facts.contactless,
+            )
         return known
 
     @property
@@ -274,6 +297,15 @@ class Application:
     def write_counters(self, counters: Counters) -> None:
         """Put the counters into the transaction."""
         self.domain.store.write(self.file(DATA_FILE).body + COUNTERS_AT, counters.build())
+
+    def settle(self, verdict: Verdict) -> None:
+        """Put what a verdict leaves into the transaction: counters, and a balance it debits."""
+        if verdict.balance is None:
+            self.write_counters(verdict.counters)
+        else:
+            body = self.body._replace(counters=verdict.counters)
+            content = body.with_entry(_BALANCE, to_n12(verdict.balance)).build()
+            self.domain.store.write(self.file(DATA_FILE).body, content)
 
     # --- state --------------------------------------------------------------------------
 

@@ -20,10 +20,12 @@ from sscard.iso.tlv import encode
 from sscard.keys import pboc
 from sscard.keys.rsa import digest
 
-__all__ = ["BALANCE", "Cryptogram", "answer", "issuer_application_data"]
+__all__ = ["BALANCE", "Cryptogram", "answer", "compute", "issuer_application_data"]
 
 _AC_ITEMS = Dol.parse(bytes.fromhex("9F02069F03069F1A0295055F2A029A039C019F3704"))
 """The terminal's part of the CVN 01 input, 29 bytes (4.4)."""
+_SHORT_ITEMS = Dol.parse(bytes.fromhex("9F02069F3704"))
+"""The same for CVN 17, 10 bytes."""
 _UNPREDICTABLE = Dol.parse(bytes.fromhex("9F3704"))
 BALANCE = 0x9F79
 _CVR_AT = slice(3, 7)
@@ -57,10 +59,7 @@ def answer(
         _require_items(values)
     atc = verdict.counters.atc
     counter = atc.to_bytes(2, "big")
-    message = _AC_ITEMS.fill([values]) + profile + counter + bytes(verdict.cvr)
-    session_key = card.session_key(KeyType.ISSUER_AC, atc)
-    card.domain.crypto.charge_retail_mac(len(message))
-    ac = pboc.cryptogram(session_key, message)
+    ac = compute(card, verdict, values, profile)
     iad = issuer_application_data(card, verdict)
     cid = bytes((verdict.cid,))
     signed = None if verdict.answer is Ac.AAC else signed
@@ -72,6 +71,26 @@ def answer(
     hashed = digest(signed + head + tail)
     signature = dynamic_signature(card, atc, cid + ac + hashed, _UNPREDICTABLE.fill([values]))
     return Cryptogram(ac, encode(0x77, head + encode(0x9F4B, signature) + tail))
+
+
+def compute(
+    card: Application,
+    verdict: Verdict,
+    values: Mapping[int, bytes],
+    profile: bytes,
+    *,
+    short: bool = False,
+) -> bytes:
+    """Return the cryptogram of CVN 01, or with `short` that of CVN 17. Source: pse-pboc 4.4."""
+    atc = verdict.counters.atc
+    counter = atc.to_bytes(2, "big")
+    cvr = bytes(verdict.cvr)
+    if short:
+        message = _SHORT_ITEMS.fill([values]) + counter + cvr[1:2]
+    else:
+        message = _AC_ITEMS.fill([values]) + profile + counter + cvr
+    card.domain.crypto.charge_retail_mac(len(message))
+    return pboc.cryptogram(card.session_key(KeyType.ISSUER_AC, atc), message)
 
 
 def _require_items(values: Mapping[int, bytes]) -> None:

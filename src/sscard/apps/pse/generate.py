@@ -1,17 +1,15 @@
 """GENERATE AC, the first and the second (pse-pboc 2.6, 5.3, 5.4, 6.1)."""
 
 from sscard.apps.pse import log
-from sscard.apps.pse.application import DATA_FILE, Application
-from sscard.apps.pse.cryptogram import BALANCE, answer
+from sscard.apps.pse.application import Application
+from sscard.apps.pse.cryptogram import answer
 from sscard.apps.pse.cvr import Ac, Cvr
 from sscard.apps.pse.dol import Dol
 from sscard.apps.pse.machine import Step, transaction
-from sscard.apps.pse.numbers import to_n12
 from sscard.apps.pse.risk import (
     Aip,
     Situation,
     Terminal,
-    Verdict,
     cash_answer,
     first_answer,
     second_answer,
@@ -61,7 +59,7 @@ def first_generate_ac(card: Application, command: Command, tx: Initiated) -> Ste
         verdict = verdict._replace(cvr=verdict.cvr | Cvr.DDA_PERFORMED)
     signed = tx.pdol_data + command.data if with_cda else None
     ac, data = answer(card, verdict, values, tx.profile, signed)
-    _record(card, verdict)
+    card.settle(verdict)
     if verdict.block and not card.blocked:
         set_block(card.domain, Block.TEMPORARY)
         if card.domain.options["pse_pin_blocks"] == "6985":
@@ -107,16 +105,6 @@ def second_generate_ac(card: Application, command: Command, tx: Online) -> Step:
         first = card.lists.cdol1.split(tx.cdol1_data)
         log.append(card, tx.atc, first, values, card.profile.pdol.split(tx.pdol_data))
     return Step(data, Script(tx.atc, tx.ac1, tx.issuer, tx.scripts_over))
-
-
-def _record(card: Application, verdict: Verdict) -> None:
-    """Put what a verdict leaves into the transaction: counters, and the balance it debits."""
-    if verdict.balance is None:
-        card.write_counters(verdict.counters)
-    else:
-        body = card.body._replace(counters=verdict.counters)
-        content = body.with_entry(BALANCE, to_n12(verdict.balance)).build()
-        card.domain.store.write(card.file(DATA_FILE).body, content)
 
 
 def _require_length(command: Command, cdol: Dol) -> None:

@@ -17,8 +17,10 @@ from sscard.keys.padding import strip80
 from sscard.spec.dgis import (
     AIP_AFL,
     AIP_AFL_CASH,
+    AIP_AFL_QUICK,
     CARD_KEYS,
     FCI,
+    FCI_CONTACTLESS,
     ISSUER_DATA,
     KEY_CHECK_VALUES,
     PIN,
@@ -47,6 +49,7 @@ _CHANGEABLE = frozenset(
 ) | {0x9F72, 0x9F73, 0x9F75, 0x9F77, 0x9F78, 0x9F79}
 _FIXED = frozenset((0x9F51, 0x9F52, 0x9F56, 0x9F57, 0x9F76, _ATC, _LAST_ONLINE_ATC, 0x5F34))
 """What the reference saw in 0D01 and in 0E01, for cards that insist on it."""
+_OFFERS = (AIP_AFL, AIP_AFL_CASH, AIP_AFL_QUICK)
 _ISSUER_DATA_LEAST, _ISSUER_DATA_MOST = 8, 32
 
 
@@ -64,7 +67,7 @@ class Place(Enum):
 
 
 _PLACES = {
-    **dict.fromkeys((*RISK_DATA, AIP_AFL, AIP_AFL_CASH, ISSUER_DATA), Place.DATA),
+    **dict.fromkeys((*RISK_DATA, *_OFFERS, FCI_CONTACTLESS, ISSUER_DATA), Place.DATA),
     PIN_TRIES: Place.PIN_TRIES,
     CARD_KEYS: Place.CARD_KEYS,
     KEY_CHECK_VALUES: Place.CHECK_VALUES,
@@ -151,16 +154,25 @@ def stored(body: Body, dgi: int, value: bytes, *, strict: bool = False) -> Body:
             body = _with_element(body, dgi, tag, element)
         return body
     held = dict(objects)
-    if dgi == FCI:
+    if dgi in (FCI, FCI_CONTACTLESS):
         sound = list(held) == [0xA5]
-    elif dgi in (AIP_AFL, AIP_AFL_CASH):
-        sound = set(held) == {0x82, 0x94} and len(held[0x82]) == 2 and not len(held[0x94]) % 4
+    elif dgi in _OFFERS:
+        sound = _is_offer(held, with_issuer_data=dgi == AIP_AFL_QUICK)
     else:
         length = len(held.get(0x9F10, b""))
         sound = len(held) == 1 and _ISSUER_DATA_LEAST <= length <= _ISSUER_DATA_MOST
     if not sound:
         raise _wrong(dgi, "it does not hold what it should")
     return body.with_entry(dgi, value)
+
+
+def _is_offer(held: dict[int, bytes], *, with_issuer_data: bool) -> bool:
+    """Whether these are AIP and AFL, and for qPBOC perhaps a 9F10 of its own (9.3)."""
+    issuer_data = held.pop(0x9F10, None) if with_issuer_data else None
+    length = _ISSUER_DATA_LEAST if issuer_data is None else len(issuer_data)
+    if not _ISSUER_DATA_LEAST <= length <= _ISSUER_DATA_MOST:
+        return False
+    return set(held) == {0x82, 0x94} and len(held[0x82]) == 2 and not len(held[0x94]) % 4
 
 
 def _with_element(body: Body, dgi: int, tag: int, value: bytes) -> Body:

@@ -1,5 +1,6 @@
 """GET PROCESSING OPTIONS: a transaction begins, of debit or electronic cash (pse-pboc 3, 6.1)."""
 
+from sscard.apps.pse import quick
 from sscard.apps.pse.application import Application
 from sscard.apps.pse.machine import Step, transaction
 from sscard.apps.pse.risk import is_cash
@@ -22,7 +23,7 @@ def _length(card: Application, _command: Command) -> int:
     return 2 + card.profile.pdol.length
 
 
-@transaction(0x80, 0xA8, "GET PROCESSING OPTIONS", lc=_length, ref="pse-pboc 2.1, 3, 6.1")
+@transaction(0x80, 0xA8, "GET PROCESSING OPTIONS", lc=_length, ref="pse-pboc 2.1, 3, 6")
 def get_processing_options(card: Application, command: Command, state: Selected) -> Step:
     """Count the transaction and answer `80 L AIP AFL`; the last ATC blocks for good."""
     profile = card.profile
@@ -33,13 +34,18 @@ def get_processing_options(card: Application, command: Command, state: Selected)
         raise Refusal(SW.WRONG_DATA, "the data are not a template 83", "pse-pboc 2.1")
     if data[1] != profile.pdol.length:
         raise Refusal(SW.WRONG_LENGTH, "the template's length is not the PDOL's", "pse-pboc 2.1")
+    terms = data[2:]
+    contactless = card.domain.facts.contactless
+    if contactless:
+        quick.require_offered(card, terms)
     counters = card.counters
     atc = min(counters.atc + 1, _ATC_LAST)
     card.write_counters(counters._replace(atc=atc))
     if atc == _ATC_LAST:
         set_block(card.domain, Block.PERMANENT)
         return Step(b"", state, Refusal(SW.CONDITIONS, "this was the last ATC", _REF))
-    terms = data[2:]
+    if contactless:
+        return Step(*quick.transact(card, terms, counters._replace(atc=atc)))
     cash = bool(profile.cash.aip) and is_cash(
         card.risk, counters, card.pin_tries, profile.pdol.split(terms)
     )

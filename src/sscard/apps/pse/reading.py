@@ -1,7 +1,8 @@
 """What every state answers: READ RECORD and GET DATA (pse-pboc 2.3, 2.5)."""
 
+from sscard.apps.pse import quick
 from sscard.apps.pse.application import AFL_SFIS, Application, is_personalised
-from sscard.apps.pse.transaction import Selected
+from sscard.apps.pse.transaction import Quick, Selected
 from sscard.cos import basic
 from sscard.cos.commands import CommandTable, Survives
 from sscard.cos.domain import Domain
@@ -34,6 +35,8 @@ def read_record(domain: Domain, command: Command) -> bytes | Reply:
     record = basic.read_record(domain, command)
     if not record:
         raise Refusal(SW.RECORD_NOT_FOUND, "this record has not been given", "pse-pboc 9")
+    if isinstance(domain.session.app, Quick) and isinstance(record, bytes):
+        return quick.read(domain, domain.session.app, (command.p2 >> 3, command.p1), record)
     return record
 
 

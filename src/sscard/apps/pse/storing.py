@@ -12,13 +12,14 @@ from sscard.apps.pse.application import ANSWER_MOST, DATA_FILE, KEY_FILE, Applic
 from sscard.apps.pse.files import write_file
 from sscard.apps.pse.grouping import Place, place_of, stored
 from sscard.apps.pse.layout import build_entries, parse_entries
+from sscard.apps.pse.quick import signature_has_place
 from sscard.cos.keyfile import check_value
 from sscard.cos.objects import LIVE, KeyRecord, KeyType, Kind
 from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
 from sscard.keys import Algorithm
-from sscard.spec.dgis import AIP_AFL_CASH, PIN_TRIES
+from sscard.spec.dgis import AIP_AFL_CASH, CONTACTLESS, PIN_TRIES
 
 __all__ = ["finish", "store"]
 
@@ -57,6 +58,9 @@ def finish(card: Application) -> None:
     if longest > ANSWER_MOST:
         why = f"answers with the ICC key's signature would have {longest} bytes"
         raise Refusal(SW.WRONG_DATA, why, "pse-pboc 4.9")
+    if key is not None and not signature_has_place(card, key.size):
+        why = "no record has a 9F4B for the signature of a key above 1024 bits"
+        raise Refusal(SW.WRONG_DATA, why, "pse-pboc 6.2")
     body = card.body.without_entry(PIN_TRIES)
     write_file(card, DATA_FILE, body._replace(personalised=True).build())
 
@@ -81,9 +85,12 @@ def _store_record(card: Application, group: _Grouping) -> None:
 
 
 def _store_data(card: Application, group: _Grouping) -> None:
-    if group.dgi == AIP_AFL_CASH and card.domain.options["electronic_cash"] == "off":
+    options = card.domain.options
+    if group.dgi == AIP_AFL_CASH and options["electronic_cash"] == "off":
         raise Refusal(SW.DATA_NOT_FOUND, "the card has no electronic cash", "pse-pboc 6")
-    strict = card.domain.options["risk_data_tags"] == "strict"
+    if group.dgi in CONTACTLESS and options["contactless"] == "off":
+        raise Refusal(SW.DATA_NOT_FOUND, "the card has no contactless interface", "pse-pboc 6")
+    strict = options["risk_data_tags"] == "strict"
     body = stored(card.body, group.dgi, group.value, strict=strict)
     write_file(card, DATA_FILE, body.build())
 

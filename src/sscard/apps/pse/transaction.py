@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sscard.apps.pse.cvr import Cvr
-from sscard.apps.pse.risk import Aip, Issuer
+from sscard.apps.pse.risk import Aip, Issuer, Verdict
 from sscard.keys.cps import ChannelKeys
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Initiated",
     "Online",
     "Open",
+    "Quick",
     "Script",
     "Selected",
     "Transaction",
@@ -145,7 +146,21 @@ class Finished:
     """The first GENERATE AC answered TC or AAC, and that was all."""
 
 
-Transaction = Idle | Selected | Initiated | Online | Open | Script | Finished
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """GPO has answered a whole transaction of qPBOC (6.2); the terminal reads records.
+
+    `last`: SFI and number of the AFL's last record, whose reading makes the approval `waiting`
+    final; `terms` the PDOL data; `signature` for the record that carries it.
+    """
+
+    last: tuple[int, int]
+    terms: bytes
+    waiting: Verdict | None = None
+    signature: bytes = b""
+
+
+Transaction = Idle | Selected | Initiated | Online | Open | Script | Finished | Quick
 
 SCRIPTS = (
     "APPLICATION BLOCK",
@@ -159,7 +174,7 @@ SCRIPTS = (
 
 NEXT: Mapping[tuple[type[Transaction], str], frozenset[type[Transaction]]] = MappingProxyType(
     {
-        (Selected, "GET PROCESSING OPTIONS"): frozenset({Initiated}),
+        (Selected, "GET PROCESSING OPTIONS"): frozenset({Initiated, Quick, Finished}),
         (Initiated, "VERIFY"): frozenset({Initiated}),
         (Initiated, "INTERNAL AUTHENTICATE"): frozenset({Initiated}),
         (Initiated, "GENERATE AC"): frozenset({Online, Open, Finished}),

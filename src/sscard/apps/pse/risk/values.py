@@ -98,7 +98,8 @@ class CardData:
     """Personalised risk data (pse-pboc 5.1). None is absent: the rule is skipped.
 
     Limits of counters are numbers, of amounts too; codes are bytes as they came; `conversion`
-    is 9F73; `balance` and `cash_limit` are those of electronic cash, 9F79 and 9F78.
+    is 9F73; `balance` and `cash_limit` are those of electronic cash, 9F79 and 9F78;
+    `processes` is 9F68, `qualifiers` 9F6C, for `risk.quick`.
     """
 
     ada: Ada = NO_ACTION
@@ -116,6 +117,8 @@ class CardData:
     dual_limit: int | None = None
     balance: int | None = None
     cash_limit: int | None = None
+    processes: int = 0
+    qualifiers: int = 0
     rules: Rules = _BY_THE_PAGE
 
     @classmethod
@@ -146,6 +149,8 @@ class CardData:
             dual_limit=amount(0x9F75),
             balance=amount(0x9F79),
             cash_limit=amount(0x9F78),
+            processes=number(0x9F68) or 0,
+            qualifiers=number(0x9F6C) or 0,
         )
 
 
