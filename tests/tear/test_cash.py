@@ -11,6 +11,7 @@ from cash_desk import CASH, DEBIT, FULL, SINGLE, CashDesk, cash_card, gpo, n12
 from pse_desk import ADF, ARQC, TC, cid, cryptogram, terminal_data
 
 from sscard.card import Card
+from sscard.sample import new_card
 from sscard.testing.trial import Step, record
 
 pytestmark = pytest.mark.tear
@@ -85,3 +86,16 @@ def test_pse_6_1_a_load(amount, tears):
     session = (ADF, gpo(FULL + 1), generate(ARQC, FULL + 1), load)
     found = torn(tears, cash_card(), *session)
     assert [one.balance for one in found] == [FULL, amount]
+
+
+def test_pse_6_2_the_last_record_of_qpboc(tears):
+    """An approval becomes final with it, or the terminal has not read it and nothing is paid."""
+    card = new_card("pboc-contactless")
+    terms = f"26000000{n12(PAID)}0000000000000156{'00' * 5}015626070100A1B2C3D4"
+    session = [ADF, f"80A80000238321{terms}00", "00B2011400"]
+    before = [Step(bytes.fromhex(apdu)) for apdu in session]
+    last = Step(bytes.fromhex("00B2031C00"))
+    trial = record(card.snapshot(), before, last, interface="contactless")
+    assert trial.response[-2:] == b"\x90\x00"
+    found = [purse(state.image) for state in tears(trial, retry=False).states]
+    assert found == [Purse(FULL, "", 1), Purse(FULL - PAID, n12(PAID), 1)]

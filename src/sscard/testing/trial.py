@@ -7,7 +7,7 @@ sweeps of `sscard.testing.tear` make every torn image from it. Source: cos 1.2.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sscard.card import Activation, Card, Snapshot
+from sscard.card import Activation, Card, Interface, Snapshot
 from sscard.cos.eeprom import Operation
 from sscard.testing.script import Apdu, RandomLine, Script
 
@@ -81,10 +81,12 @@ def from_log(log: Iterable[tuple[bytes, bytes]]) -> Iterator[Step]:
             challenge = b""
 
 
-def record(before: Snapshot, session: Iterable[Step], step: Step) -> Trial:
+def record(
+    before: Snapshot, session: Iterable[Step], step: Step, *, interface: Interface = "contact"
+) -> Trial:
     """Run `session` and then `step` on a card fresh from a snapshot and take the step down."""
     card = before.fork()
-    activation = card.power_on()
+    activation = card.power_on(interface=interface)
     prelude = tuple(session)
     for earlier in prelude:
         earlier.send(card, activation)

@@ -34,6 +34,9 @@ _BITFIELDS: dict[int, Callable[[bytes], Explanation]] = {
     0x9F10: bitfields.explain_iad,
     0x9F27: bitfields.explain_cid,
     0x9F52: bitfields.explain_ada,
+    0x9F66: bitfields.explain_ttq,
+    0x9F68: bitfields.explain_processes,
+    0x9F6C: bitfields.explain_ctq,
 }
 _KNOWN_NAMES = {
     **AIDS,

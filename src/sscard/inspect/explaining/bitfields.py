@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sscard.inspect.explanation import Explanation
+from sscard.spec.contactless import CTQ_BITS, PROCESSES_BITS, TTQ_BITS
 from sscard.spec.pboc import ADA_BITS, AIP_BITS, CVR_BITS, TVR_BITS
 
 __all__ = [
@@ -96,6 +97,21 @@ def explain_tvr(data: bytes) -> Explanation:
 def explain_ada(data: bytes) -> Explanation:
     """Application default action, tag 9F52."""
     return _bits("ADA", data, ADA_BITS, 2, "pse-pboc 5.2")
+
+
+def explain_ttq(data: bytes) -> Explanation:
+    """Terminal transaction qualifiers, tag 9F66."""
+    return _bits("TTQ", data, TTQ_BITS, 4, "pse-pboc 6.2")
+
+
+def explain_ctq(data: bytes) -> Explanation:
+    """Card transaction qualifiers, tag 9F6C."""
+    return _bits("CTQ", data, CTQ_BITS, 2, "pse-pboc 6.2")
+
+
+def explain_processes(data: bytes) -> Explanation:
+    """Card additional processes, tag 9F68."""
+    return _bits("card additional processes", data, PROCESSES_BITS, 4, "pse-pboc 6.2")
 
 
 def explain_auc(data: bytes) -> Explanation:
