@@ -6,6 +6,7 @@ in `test_pse_verify` and `test_pse_channel`.
 """
 
 import pytest
+from cash_desk import CASH, DEBIT, FULL, CashDesk
 from pse_desk import (
     AAC,
     ARQC,
@@ -14,6 +15,7 @@ from pse_desk import (
     GPO,
     PIN_BAD,
     PIN_OK,
+    PSE,
     TC,
     Desk,
     cid,
@@ -24,6 +26,7 @@ from pse_issuer import UDK_AC, UDK_ENC, UDK_MAC, Issuer, online
 
 from sscard.builder import build
 from sscard.card import Card
+from sscard.errors import ActivationError
 from sscard.keys import pboc
 from sscard.perso.profile import Profile
 from sscard.spec.options import BY_NAME, OPTIONS
@@ -263,6 +266,31 @@ def pse_missing_ac_item(value):
     return desk.sw(f"80AE8000{len(data) // 2:02X}{data}00")
 
 
+def built(profile, option, value):
+    return Card.from_image(build(Profile.load(profile, {option: value})))
+
+
+def electronic_cash(value):
+    """The AIP that GPO answers, with all data of electronic cash on the card."""
+    return CashDesk(built("pboc-ec", "electronic_cash", value)).opened(100)
+
+
+def pse_cash_balance(value):
+    desk = CashDesk(built("pboc-ec", "pse_cash_balance", value))
+    desk.opened(100)
+    return int(desk.pay(TC, 100)[46:56])
+
+
+def contactless(value):
+    """Whether the PPSE is found through the second interface, if there is one."""
+    card = built("pboc-contactless", "contactless", value)
+    try:
+        power = card.power_on(interface="contactless")
+    except ActivationError:
+        return "no interface"
+    return power.transmit(bytes.fromhex(PSE.replace("31504159", "32504159")))[-2:].hex()
+
+
 PROBES = {
     pse_next_name: {"restart": "9000", "6A82": "6A82"},
     pse_failed_select: {"reset": "6985", "keep": "9000"},
@@ -298,6 +326,9 @@ PROBES = {
     pse_arpc_unsupported: {"checked": "9000", "6985": "6985"},
     pse_conversion: {"dropped": "40", "rounded": "80"},
     pse_missing_ac_item: {"zeros": "9000", "6985": "6985"},
+    electronic_cash: {"off": DEBIT, "on": CASH},
+    pse_cash_balance: {"after": FULL - 100, "before": FULL},
+    contactless: {"off": "no interface", "on": "9000"},
 }
 BY_OPTION = {probe.__name__: (probe, expected) for probe, expected in PROBES.items()}
 OURS = [

@@ -46,9 +46,8 @@ def get_processing_options(card: Application, command: Command, state: Selected)
         return Step(b"", state, Refusal(SW.CONDITIONS, "this was the last ATC", _REF))
     if contactless:
         return Step(*quick.transact(card, terms, counters._replace(atc=atc)))
-    cash = bool(profile.cash.aip) and is_cash(
-        card.risk, counters, card.pin_tries, profile.pdol.split(terms)
-    )
+    offered = profile.cash.aip and card.domain.options["electronic_cash"] == "on"
+    cash = bool(offered) and is_cash(card.risk, counters, card.pin_tries, profile.pdol.split(terms))
     offer = profile.cash if cash else profile.debit
     answer = encode(0x80, offer.aip + offer.afl)
     return Step(answer, Initiated(atc, offer.aip, terms, cash=cash))
