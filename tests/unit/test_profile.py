@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sscard.errors import ProfileError
+from sscard.iso import tlv
 from sscard.perso.profile import Profile, names
 from sscard.perso.sources import read
 from sscard.spec.options import BY_NAME, BY_NUMBER, OPTIONS
@@ -276,3 +277,28 @@ def test_the_example_of_the_docs_loads(tmp_path):
     assert (profile.region, profile.option("record_le")) == ("320100", "strict")
     assert len(profile.environments) == 2
     assert [d.fid for d in profile.ssse.directories] == list(range(0xDF01, 0xDF07))
+
+
+@pytest.mark.parametrize("name", ["sample", *(name for name in names() if name.startswith("pboc"))])
+def test_pse_5_1_the_bank_cards_are_domestic_rmb_debit_cards(name):
+    """AUC AB80, service code 620, country and currency 0156 for terminal and card alike."""
+    debit = Profile.load(name).pse.directories[0]
+    dgis = dict(debit.dgis)
+    held = {}
+    for dgi, value in dgis.items():
+        if dgi >> 8 in range(1, 11):
+            held |= dict(tlv.parse(tlv.find(value, 0x70)))
+    assert held[0x9F07].hex().upper() == "AB80"
+    assert held[0x5F30].hex() == "0620"
+    assert held[0x5F28] == held[0x9F42] == b"\x01\x56"
+    pan, _, rest = held[0x57].hex().partition("d")
+    assert (rest[4:7], pan) == ("620", held[0x5A].hex().rstrip("f"))
+    assert len(pan) == (16 if name == "pboc-16" else 19)
+    own = dict(tlv.parse(dgis[0x0E01]))
+    assert own[0x9F51] == own[0x9F57] == b"\x01\x56"
+    limits = dict(tlv.parse(dgis[0x0D01]))
+    foreign = None if name in ("sample", "pboc") else b"\0"
+    assert (limits.get(0x9F53), limits.get(0x9F72)) == (foreign, foreign)
+    assert debit.df_name.hex().upper() == "A000000333010101"
+    pdol = tlv.find(dgis[0x9102], 0x9F38)
+    assert (pdol is None) == (name not in ("pboc-ec", "pboc-contactless"))

@@ -22,7 +22,7 @@ EF90 (kind 09) begins with what changes in use, so that a transaction writes one
 | 32 | 2 | bytes used by the entries |
 | 34 | n | entries |
 
-An entry is `number(2) length(2) value`; the number is a DGI of templates (9102, 9104, 9200) or
+An entry is `number(2) length(2) value`; the number is a DGI of templates (9102, 9104, 9200 ..) or
 the tag of a risk data element (9F51 ..). A data element is present when it has an entry, be
 its value zero or not. EF91 (the RSA keys) is used bytes and entries alone, numbered 8101..8305.
 Whether the application is blocked stands in DFSTATE (cos 2.5), the PIN and the card keys in
