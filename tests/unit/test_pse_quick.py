@@ -7,11 +7,12 @@ import pytest
 from cash_desk import DEBIT, FULL, LIMIT, MDK_AC, MDK_MAC, SINGLE, CashDesk, n12
 from hypothesis import given
 from hypothesis import strategies as st
-from pse_desk import ADF, LOG_FORMAT, PIN_BAD, PSE, UN, Desk, cid
+from pse_desk import ADF, LOG_FORMAT, PIN_BAD, PSE, UN, Desk, cid, data_file
 
 from sscard.apps.pse.cvr import Ac, Cvr
-from sscard.apps.pse.layout import Counters
+from sscard.apps.pse.layout import Body, Counters
 from sscard.apps.pse.risk import Aip, CardData, Situation, Terminal, quick_answer
+from sscard.card import Card
 from sscard.errors import ActivationError
 from sscard.keys import pboc
 from sscard.perso.rsa_files import rsa_file
@@ -461,6 +462,54 @@ def test_pse_9_personalised_by_cps():
     assert desk.sw(PPSE) == "9000"
     desk.read_all(desk.tap(2500)["94"])
     assert desk.balance() == FULL - 2500
+
+
+def test_pse_6_2_an_answer_that_fits_no_response_is_refused():
+    """A key of 1024 bits and 25 entries in the AFL; the ATC is not spent."""
+    afl = "080101001001030118010300" + "08010100" * 22
+    desk = QuickDesk(dgi_9207=f"820278009464{afl}9F100A07011103000000010A01", oda_icc="icc-1024")
+    desk.tap(2500, sw="6985")
+    assert desk.element("9F36") == "0000"
+
+
+ENTRIES = st.dictionaries(
+    st.sampled_from(
+        (0x9103, 0x9207, 0x9200, 0x9203, 0x9F68, 0x9F6C, 0x9F79, 0x9F78, 0x9F5D, 0x9F51)
+    ),
+    st.one_of(
+        st.binary(max_size=12),
+        st.sampled_from(
+            [
+                bytes.fromhex("82017894020801"),
+                bytes.fromhex("82027800940008"),
+                bytes.fromhex("8202780094050801010008"),
+                bytes.fromhex("82029900940408010100"),
+                bytes.fromhex("9F100400110000"),
+            ]
+        ),
+    ),
+)
+
+
+@given(ENTRIES, st.binary(min_size=33, max_size=33))
+def test_pse_9_whatever_the_data_file_holds_the_card_answers(entries, terms):
+    """A damaged or forged EF90, over either interface: status words, never a crash."""
+    taken = card()
+    address = data_file(taken)
+    length = 640
+    before = Body.parse(taken.image[address : address + length])
+    forged = before._replace(entries={**before.entries, **entries}).build()
+    image = bytearray(taken.image)
+    image[address : address + len(forged)] = forged
+    for interface in ("contact", "contactless"):
+        power = Card.from_image(bytes(image)).power_on(interface=interface)
+        power.transmit(bytes.fromhex(ADF))
+        for sent in (terms, bytes.fromhex(QUICK) + terms[4:], terms[:9]):
+            head = bytes((0x80, 0xA8, 0, 0, len(sent) + 2, 0x83, len(sent)))
+            assert len(power.transmit(head + sent)) >= 2
+            for apdu in (LAST, "00B2010C00", f"80AE400034{'00' * 52}", "80CA9F7900"):
+                assert len(power.transmit(bytes.fromhex(apdu))) >= 2
+            power.transmit(bytes.fromhex(ADF))
 
 
 def test_pse_1_2_the_other_directory_is_there_too():

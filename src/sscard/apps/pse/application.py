@@ -82,8 +82,9 @@ class Offer(NamedTuple):
 
     @classmethod
     def parse(cls, template: bytes) -> "Offer":
-        """Take them from the value of DGI 9104 or 9203."""
-        return cls(_inner(template, 0x82), _inner(template, 0x94))
+        """Take them from the value of DGI 9104, 9203 or 9207; of an AFL its whole entries."""
+        afl = _inner(template, 0x94)
+        return cls(_inner(template, 0x82), afl[: len(afl) // 4 * 4])
 
 
 @dataclass(frozen=True, slots=True)

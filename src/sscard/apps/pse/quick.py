@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from sscard.apps.pse import log
-from sscard.apps.pse.application import Application
+from sscard.apps.pse.application import ANSWER_MOST, Application
 from sscard.apps.pse.cryptogram import compute, issuer_application_data
 from sscard.apps.pse.cvr import Ac, Cvr
 from sscard.apps.pse.dol import Dol
@@ -72,6 +72,8 @@ def transact(card: Application, terms: bytes, counters: Counters) -> tuple[bytes
         (0x9F5D, shown),
     )
     answer = encode(0x77, b"".join(encode(tag, value) for tag, value in items if value))
+    if len(answer) > ANSWER_MOST:
+        raise Refusal(SW.CONDITIONS, f"the answer would have {len(answer)} bytes", _REF)
     if not approved:
         return answer, Finished()
     if not offer.afl:

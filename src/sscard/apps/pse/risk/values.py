@@ -150,7 +150,7 @@ class CardData:
             balance=amount(0x9F79),
             cash_limit=amount(0x9F78),
             processes=number(0x9F68) or 0,
-            qualifiers=number(0x9F6C) or 0,
+            qualifiers=(number(0x9F6C) or 0) & 0xFFFF,
         )
 
 
