@@ -24,7 +24,7 @@ from social_counter import Breaking, terminal
 from sscard.errors import SscardError, TransportError
 from sscard.nationallib.serve import FUNCTIONS
 from sscard.sample import new_card, new_psam, sample_psam
-from sscard.states import STATES, card_in_state
+from sscard.states import SOCIAL_STATES, card_in_state
 from sscard.terminal import Dialect, LineProtection
 from sscard.terminal.national import Code, FixedPad, PinCancelled, PinTimeout, Prompt
 from sscard.terminal.national.codes import describe
@@ -487,7 +487,7 @@ STATE_CODES = {
 }
 
 
-@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("name", SOCIAL_STATES)
 def test_what_a_card_in_each_state_answers(name):
     desk = reader(card_in_state(name, "v2"), "123456")
     assert (basic(desk).code, verify(desk).code) == STATE_CODES[name]
