@@ -284,7 +284,8 @@ def test_pse_2_7_odd_tlvs(profile):
         ("pse-expired", "v2", {}, "no debit application"),
         ("pse-card-blocked", "v2-social-only", {}, "no debit application"),
         ("pse-offline-limit-reached", "pboc", {"pse.df.DF01.dgi.0D01": ""}, "no consecutive"),
-        ("pse-unknown-ca", "pboc", {"pse.df.DF01.oda.omit": ["90"]}, "no record has"),
+        ("pse-unknown-ca", "pboc", {"pse.df.DF01.oda.omit": ["90"]}, "no record has an issuer"),
+        ("pse-arqc-pending", "pboc", {"pse.df.DF01.dgi.0202": "7000"}, "data object 8C"),
     ],
 )
 def test_a_state_that_cannot_be(state, profile, settings, message):

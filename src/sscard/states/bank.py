@@ -54,7 +54,7 @@ def _dated(effective: str, expiry: str) -> Callable[[Debit], Settings]:
             ]
 
         settings = debit.with_records(dated)
-        if _has_certificates(debit):
+        if debit.is_certified:
             month = before[2:4] + before[:2]
             settings |= debit.with_oda(issuer_expiry=month, icc_expiry=month)
         return settings
@@ -68,19 +68,12 @@ def _track_2(value: bytes, expiry: str) -> bytes:
     return bytes.fromhex(f"{pan}d{expiry[:4]}{rest[4:]}")
 
 
-def _has_certificates(debit: Debit) -> bool:
-    try:
-        debit.require_certificates()
-    except ProfileError:
-        return False
-    return True
-
-
 def _signed(**values: object) -> Callable[[Debit], Settings]:
     """Other certificates or signatures, made by the table [oda]."""
 
     def change(debit: Debit) -> Settings:
-        debit.require_certificates()
+        if not debit.is_certified:
+            raise ProfileError(f"{debit.profile.name}: no record has an issuer certificate (90)")
         return debit.with_oda(**values)
 
     return change

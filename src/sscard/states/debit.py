@@ -52,11 +52,10 @@ class Debit:
 
     def find(self, tag: int) -> bytes:
         """Return a data object of the records; ProfileError when none has it."""
-        for _, objects in self._records():
-            for found, value in objects:
-                if found == tag:
-                    return value
-        raise ProfileError(f"{self.profile.name}: no record has the data object {tag:02X}")
+        held = self._held(tag)
+        if held is None:
+            raise ProfileError(f"{self.profile.name}: no record has the data object {tag:02X}")
+        return held
 
     def risk(self, tag: int) -> bytes | None:
         """Return an element of the risk data, None without it."""
@@ -66,9 +65,10 @@ class Debit:
                     return value
         return None
 
-    def require_certificates(self) -> None:
-        """Raise ProfileError when the terminal reads no issuer certificate."""
-        self.find(_ISSUER_CERTIFICATE)
+    @property
+    def is_certified(self) -> bool:
+        """Whether the terminal reads an issuer certificate."""
+        return self._held(_ISSUER_CERTIFICATE) is not None
 
     # ---- changes -----------------------------------------------------------------------------
 
@@ -116,6 +116,13 @@ class Debit:
     def with_oda(self, **values: object) -> Settings:
         """Return settings of the table [oda]."""
         return {f"{self.path}.oda.{key}": value for key, value in values.items()}
+
+    def _held(self, tag: int) -> bytes | None:
+        for _, objects in self._records():
+            for found, value in objects:
+                if found == tag:
+                    return value
+        return None
 
     def _records(self) -> Iterator[tuple[int, Objects]]:
         for dgi, value in self.dgis.items():
