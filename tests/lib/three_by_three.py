@@ -9,8 +9,12 @@ import sys
 from datetime import date, datetime
 from pathlib import Path
 
+from sscard.cli.cert import ca_keys_named
+from sscard.cli.demo.host import demo_host
 from sscard.perso.roots import demo_vault
 from sscard.terminal import OtherCard, Policy, PsamSource, SocialTerminal, VaultSource
+from sscard.terminal.bank import POS, BankTerminal, KeyedPad, NoBankApplication
+from sscard.terminal.full import Bill, FullTerminal
 
 CARDS = {"social-only": "v2-social-only", "dual": "sample", "bank-only": "pboc"}
 """The columns: a kind of card and the profile of one."""
@@ -53,7 +57,49 @@ def social(card, psam):
     return "served, by its SSSE alone" if environment.financial else "served"
 
 
-TERMINALS = {"social-only": social}
+def bank(card, psam):
+    """A bank terminal: a payment on line, with a demo host. The PSAM is nothing to it."""
+    try:
+        desk = BankTerminal(card, POS, ca_keys_named(None), **_counter())
+        receipt = desk.pay(1_234, _AT)
+    except NoBankApplication as error:
+        return f"refused: {error}"
+    assert receipt.approved
+    return "served"
+
+
+def full(card, psam):
+    """A full terminal: a bill whose insured part is the social side's, the rest the bank's."""
+    policy = Policy(date(2026, 7, 1), regions={"999901"})
+    source = PsamSource(psam)
+    desk = FullTerminal(
+        card, source, policy, POS, ca_keys_named(None), region="999901", **_counter()
+    )
+    if desk.has_social:
+        visit = desk.social()
+        visit.accept()
+        visit.verify_pin("123456")
+        visit.reload_pin("246810")
+        visit.verify_pin("246810")
+        visit.load(VaultSource(demo_vault("sample")), 5_000, _AT)
+    bill = Bill("H-1", 1_000 if desk.has_social else 0, 234 if desk.has_bank else 0)
+    receipt = desk.settle_medical(bill, _AT, pin="246810")
+    assert receipt.due_fen == 0
+    assert (receipt.social is not None, receipt.payment is not None) == (
+        *(desk.has_social, desk.has_bank),
+    )
+    sides = [
+        *(["social security"] if desk.has_social else []),
+        *(["bank"] if desk.has_bank else []),
+    ]
+    return f"served: {' and '.join(sides)}"
+
+
+def _counter():
+    return {"host": demo_host("sample", day=_AT.date()), "pad": KeyedPad.of("123456")}
+
+
+TERMINALS = {"social-only": social, "bank-only": bank, "full": full}
 
 if __name__ == "__main__":
     from sscard.transport.pcsc import PcscPort

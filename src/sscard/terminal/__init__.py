@@ -1,7 +1,8 @@
 """Terminals of the social side: the world of the card, which it knows through a port only.
 
 `stack` is the APDU stack, `crypto_source` and `psam_source` who computes, `records` typed
-values of the card's records, `social` the terminal itself; the other modules are its parts.
+values of the card's records, `social` the terminal itself, `bank` the other kind and `full` both
+in one; the other modules are its parts.
 Imports neither the card's code nor the profiles cards are made from.
 """
 

@@ -69,7 +69,8 @@ class SocialTerminal:
     """A terminal with one card in it.
 
     Resets the card and reads its environment. `region` is the six digits of where the terminal
-    stands, for settlement; `policy` what it accepts. Usable as a context manager, which closes
+    stands, for settlement; `policy` what it accepts. With `atr`, which another terminal has
+    read, the card is taken as it stands. Usable as a context manager, which closes
     the port of the card (the source is the caller's). Errors: `OtherCard` for a card without
     the environment, `TerminalError` for one that is locked.
     """
@@ -85,12 +86,13 @@ class SocialTerminal:
         hook: Hook | None = None,
         case_4_le: LePolicy = LePolicy.KEEP,
         random: Callable[[int], bytes] = token_bytes,
+        atr: bytes | None = None,
     ) -> None:
         self._port = port
         self._policy = policy
         self._region = region
         self.results: tuple[CheckResult, ...] = ()
-        atr = port.reset()
+        atr = port.reset() if atr is None else atr
         line = channel(port, hook=hook, case_4_le=case_4_le)
         environment = read_environment(line, atr)
         self.visit = Visit(line, source, environment, dialect or Dialect(), random)
