@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sscard.cos.trace import Exchanged
+from sscard.iso.tlv import find, parse
 from sscard.sample import new_card
 from sscard.transport.memory import PoweredSlot
 
@@ -106,6 +107,53 @@ def emvtool(clients, require):
         return re.sub(r"\x1b\(0.*?\x1b\(B|\x1b\[\d+m", "|", output)
 
     return run
+
+
+@LINKS
+def test_pse_1_emvtool_info_and_appdata(serve, emvtool, link):
+    """It reads PANs as numbers, so the card is the one with sixteen digits."""
+    card = new_card("pboc-16")
+    serve(PoweredSlot(card, link=link, atr=card.atr))
+    shown = emvtool("info")
+    assert '"PBOC DEBIT"' in shown
+    assert "[A0 00 00 03 33 01 01 01]" in shown
+    assert '"TEST CARDHOLDER"' in shown
+    assert "Certification Authority Public Key Index | [80]" in shown
+    for name, value in (("pin_retries", "3"), ("atc", "0"), ("last_online_atc", "0")):
+        assert re.search(rf"{name}\s*\|+\s*{value} ", shown), shown[-800:]
+    shown = emvtool("appdata", "0")
+    pan = re.search(r"Primary Account Number \(PAN\)\s*\|+\s*(\d{16})\b", shown)
+    assert pan, shown
+    assert pan[1].startswith("621095")
+    assert "CNY" in shown
+    assert card.power_on().transmit(bytes.fromhex("00A4040008A000000333010101"))[-2:] == b"\x90\x00"
+
+
+@LINKS
+def test_pse_2_6_emvtool_cap_makes_its_code_of_an_answer_with_tags(serve, emvtool, link):
+    """Of format 1 it expects a 9F10 of seven bytes; with tags it needs no such guess."""
+    card = new_card("pboc-16", {"pse_ac_format": "77"})
+    exchanged = []
+    card.trace(lambda event: exchanged.append(event) if isinstance(event, Exchanged) else None)
+    serve(PoweredSlot(card, link=link, atr=card.atr))
+    code = emvtool("-p", "123456", "cap", "-c", "12345678", "-a", "10.00").split()[-1]
+    assert code.isdigit()
+    answer = next(e.response for e in exchanged if e.response[:1] == b"\x77")
+    items = dict(parse(find(answer[:-2], 0x77)))
+    assert items[0x9F27] == b"\x80"
+    data = items[0x9F27] + items[0x9F36] + items[0x9F26] + items[0x9F10]
+    assert int(code) == masked_by_the_visa_bitmap(data)
+
+
+def masked_by_the_visa_bitmap(data):
+    """The bits of a cryptogram that CAP shows, by the bitmap the tool takes where a card has none."""
+    bitmap = bytes.fromhex("0000FFFFFF00000000000000000000 20B938".replace(" ", ""))
+    shown = 0
+    for mask, value in zip(bitmap, data, strict=False):
+        for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+            if mask & bit:
+                shown = shown << 1 | bool(value & bit)
+    return shown
 
 
 @LINKS
