@@ -1,15 +1,20 @@
 """What is measured. Every case runs once and is checked before anybody times it."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import cycle
+from typing import Any
+from unittest.mock import patch
 
-from benchmarks.debit import OnlineDebit
+from benchmarks.debit import OfflineDebit, OnlineDebit
 from benchmarks.floor import BareCard, virtual_smart_card
 from benchmarks.host import HostDebits
 from benchmarks.measure import Case
 from benchmarks.social import social_cases
 from sscard.builder import build
 from sscard.card import Activation, Card
+from sscard.keys import rsa
 from sscard.keys.session import cryptogram
 from sscard.perso.profile import Profile
 from sscard.sample import new_card, sample_card
@@ -94,9 +99,36 @@ def _paying() -> Iterator[Case]:
     yield Case(
         "full online debit", lambda: OnlineDebit(snapshot.fork().power_on()).run(), note=note
     )
+    yield from _signing()
     host = HostDebits()
     host.run()
     yield Case("host authorisation", host.run, note="ARQC, ARPC and one commit, SQLite in memory")
+
+
+def _signing() -> Iterator[Case]:
+    """Offline debits under a 1024-bit ICC key; gmpy2, where it is installed, beside `pow`."""
+    agreeable = {
+        "pse.df.DF01.oda.icc": "icc-1024",
+        "pse.df.DF01.dgi.0E01": "9F510201569F520200009F560180"
+        "9F570201569F360200009F130200005F340100",
+        "pse.df.DF01.dgi.0D01": "9F5801FF9F5901FF9F4F199A039F21039F02069F03069F1A025F2A029F4E149C019F3602",
+        "pse.df.DF01.dgi.9104": "82027D00940C080101001001020118010300",
+    }
+    snapshot = new_card("pboc", agreeable).snapshot()
+    powers = {"pow": pow}
+    if find_spec("gmpy2"):
+        powers["gmpy2"] = import_module("gmpy2").powmod
+    for kind, combined in (("DDA", False), ("CDA", True)):
+        for name, power in powers.items():
+
+            def run(combined: bool = combined, power: Callable[..., Any] = power) -> None:
+                with patch.object(rsa, "_powmod", power):
+                    OfflineDebit(snapshot.fork().power_on(), combined=combined).run()
+
+            run()
+            yield Case(
+                f"offline debit with {kind}, {name}", run, note="1024 bits; a fresh card each time"
+            )
 
 
 def _copies() -> Iterator[Case]:

@@ -3,7 +3,7 @@
 from sscard.card import Activation
 from sscard.keys import pboc
 
-__all__ = ["OnlineDebit"]
+__all__ = ["OfflineDebit", "OnlineDebit"]
 
 _MDK_AC = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 _SELECT = bytes.fromhex("00A4040008A00000033301010100")
@@ -18,6 +18,7 @@ _TERMINAL = bytes.fromhex(
     "54455354204D45524348414E5420303030303031"
 )
 _FIRST = bytes((0x80, 0xAE, 0x80, 0x00, len(_TERMINAL))) + _TERMINAL + b"\x00"
+_DDA = bytes.fromhex("0088000004A1B2C3D400")
 _APPROVED = b"00"
 _SECOND = bytes((0x80, 0xAE, 0x40, 0x00, 2 + len(_TERMINAL))) + _APPROVED + _TERMINAL + b"\x00"
 _AIP = b"\x7c\x00"
@@ -63,3 +64,31 @@ class OnlineDebit:
     def _expected(session_key: bytes, atc: int, cvr: bytes) -> bytes:
         data = _TERMINAL[_AC_FIELDS] + _AIP + atc.to_bytes(2, "big") + cvr
         return pboc.cryptogram(session_key, data)
+
+
+class OfflineDebit:
+    """A transaction that ends with the first cryptogram, signed: DDA before it, or CDA with it."""
+
+    def __init__(self, card: Activation, *, combined: bool) -> None:
+        self._card = card
+        self._combined = combined
+
+    def run(self) -> None:
+        """Do one transaction; AssertionError unless it ends in a signed TC."""
+        send = self._send
+        send(_SELECT)
+        send(_GPO)
+        for command in _RECORDS:
+            send(command)
+        if self._combined:
+            answer = send(_FIRST[:2] + b"\x50" + _FIRST[3:])
+            assert answer[0] == 0x77
+            assert b"\x9f\x27\x01\x40" in answer[:8], answer.hex()
+        else:
+            assert send(_DDA)[0] == 0x80
+            assert send(_FIRST[:2] + b"\x40" + _FIRST[3:])[2] == 0x40
+
+    def _send(self, apdu: bytes) -> bytes:
+        answer = self._card.transmit(apdu)
+        assert answer[-2:] == b"\x90\x00", (apdu.hex(), answer.hex())
+        return answer[:-2]
