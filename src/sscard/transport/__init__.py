@@ -10,7 +10,9 @@ is made of.
 from sscard.transport.memory import MemoryPort, PoweredSlot
 from sscard.transport.port import (
     CardAbsent,
+    CardMute,
     CardPort,
+    CardRemoved,
     CardUnpowered,
     Link,
     Port,
@@ -21,7 +23,9 @@ from sscard.transport.vpcd import Framer, VpcdClient, frame
 
 __all__ = [
     "CardAbsent",
+    "CardMute",
     "CardPort",
+    "CardRemoved",
     "CardSlot",
     "CardUnpowered",
     "Framer",

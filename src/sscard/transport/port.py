@@ -11,7 +11,16 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sscard.errors import TransportError
 
-__all__ = ["CardAbsent", "CardPort", "CardUnpowered", "Link", "Port", "ReaderAbsent"]
+__all__ = [
+    "CardAbsent",
+    "CardMute",
+    "CardPort",
+    "CardRemoved",
+    "CardUnpowered",
+    "Link",
+    "Port",
+    "ReaderAbsent",
+]
 
 Link = Literal["apdu", "t0"]
 """How a card answers: "apdu" whole at once, "t0" with 61xx, 6Cxx and GET RESPONSE."""
@@ -19,6 +28,14 @@ Link = Literal["apdu", "t0"]
 
 class ReaderAbsent(TransportError):
     """There is no such reader, or nobody who runs readers."""
+
+
+class CardRemoved(TransportError):
+    """The card was taken out in the middle of a command: whoever serves the slot empties it."""
+
+
+class CardMute(TransportError):
+    """The card has power and does not answer."""
 
 
 class CardAbsent(TransportError):

@@ -12,7 +12,7 @@ Source: pcsc, "In-process card behind the pyscard API".
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import smartcard.CardRequest
 from smartcard import scard
@@ -29,7 +29,8 @@ from smartcard.reader.Reader import Reader
 from smartcard.reader.ReaderFactory import ReaderFactory
 
 from sscard.errors import TransportError
-from sscard.transport.port import CardPort
+from sscard.transport.memory import PoweredSlot, PowerSource
+from sscard.transport.port import CardPort, Link
 from sscard.transport.slot import Disposition, Grip, Slot, SlotError, SlotProblem
 
 __all__ = ["VirtualConnection", "VirtualReader", "installed"]
@@ -49,24 +50,37 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
     """A reader by its name, empty or with a card in it.
 
     `insert`, `remove` and `swap` are what a hand does at the slot; connections that hold the
-    card notice as they would with pcscd.
+    card notice as they would with pcscd. They take a card as it is, which then answers as `link`
+    says, or a `CardPort` that brings its own way.
     """
 
-    def __init__(self, name: str = "sscard in process 00", card: CardPort | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "sscard in process 00",
+        card: CardPort | PowerSource | None = None,
+        *,
+        link: Link = "apdu",
+    ) -> None:
         super().__init__(name)
-        self.slot = Slot(card)
+        self._link: Link = link
+        self.slot = Slot(None if card is None else self._port(card))
 
-    def insert(self, card: CardPort) -> None:
+    def insert(self, card: CardPort | PowerSource) -> None:
         """Put a card in. Errors: `TransportError` when there is one already."""
-        self.slot.insert(card)
+        self.slot.insert(self._port(card))
 
     def remove(self) -> None:
         """Take the card out; twice is harmless."""
         self.slot.remove()
 
-    def swap(self, card: CardPort) -> None:
+    def swap(self, card: CardPort | PowerSource) -> None:
         """Take the card out, if there is one, and put another in."""
-        self.slot.swap(card)
+        self.slot.swap(self._port(card))
+
+    def _port(self, card: CardPort | PowerSource) -> CardPort:
+        if hasattr(card, "transmit"):  # a CardPort; isinstance would ask for its ATR
+            return cast("CardPort", card)
+        return PoweredSlot(card, link=self._link)
 
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
         """Return a new connection, decorated as pyscard's own are."""
@@ -142,6 +156,14 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
         """Return the card's answer to reset."""
         with _as_pyscard("Failed to get status"):
             return list(self._held().atr)
+
+    def transmit(  # as pyscard's, but its two notices are left out where nobody is to get them
+        self, command: list[int], protocol: int | None = None
+    ) -> tuple[list[int], int, int]:
+        """Return data, SW1, SW2 of a command APDU; observers and error checkers see it, too."""
+        if self.obs or self.errorcheckingchain is not None:
+            return super().transmit(command, protocol)  # type: ignore[no-any-return]
+        return self.doTransmit(command, protocol)
 
     def doTransmit(  # noqa: N802  # pyscard's name
         self, command: list[int], protocol: int | None = None

@@ -8,12 +8,13 @@ Source: pcsc, "pyscard facts" and "Code effects".
 """
 
 import threading
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
 from sscard.errors import PowerLoss, SscardError, TransportError
 from sscard.iso.atr import Atr, AtrError
-from sscard.transport.port import CardPort
+from sscard.transport.port import CardMute, CardPort, CardRemoved
 
 __all__ = ["Disposition", "Grip", "Slot", "SlotError", "SlotProblem", "SlotState"]
 
@@ -28,6 +29,7 @@ class SlotProblem(Enum):
     SHARING = "E_SHARING_VIOLATION"
     PROTOCOL = "E_PROTO_MISMATCH"
     MUTE = "W_UNRESPONSIVE_CARD"
+    SILENT = "E_NOT_TRANSACTED"
     LENGTH = "E_INVALID_PARAMETER"
     CLOSED = "E_INVALID_HANDLE"
 
@@ -56,7 +58,8 @@ class SlotState(NamedTuple):
 
 
 _PROTOCOLS = (0, 1)
-_SHORTEST = 4
+_SHORTEST, _STATUS = 4, 2
+"""Bytes of the shortest command, and of a status word."""
 
 
 class Slot:
@@ -144,10 +147,13 @@ class Slot:
             self._grips.append(grip)
             return grip
 
-    def _power(self, card: CardPort) -> None:
+    def _power(self, card: CardPort, *, warm: bool = False) -> None:
         try:
-            card.power_on()
-        except SscardError as error:
+            if warm:
+                card.reset()
+            else:
+                card.power_on()
+        except (PowerLoss, SscardError) as error:
             raise SlotError(SlotProblem.MUTE, f"the card does not answer: {error}") from error
 
     def _release(self, grip: "Grip", disposition: Disposition) -> None:
@@ -160,7 +166,8 @@ class Slot:
         if disposition is Disposition.UNPOWER and not self._grips:
             self._card.power_off()
         else:
-            self._card.reset()
+            with suppress(SlotError):  # who comes next finds it mute
+                self._power(self._card, warm=True)
 
 
 def _offered(card: CardPort) -> tuple[int, ...]:
@@ -196,25 +203,40 @@ class Grip:
         Errors: `SlotError`: the card was taken out, reset by another connection (reconnect
         then), or has lost its power in the middle of this command.
         """
-        with self._slot._lock:
-            self._require()
-            if self._seen != self._slot.resets:
+        slot = self._slot
+        with slot._lock:
+            if self.lost or not self._open:
+                self._require()
+            if self._seen != slot.resets:
                 raise SlotError(SlotProblem.RESET, "another connection has reset the card")
             if len(apdu) < _SHORTEST:
                 raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
             try:
-                return self._card.transmit(apdu)
-            except PowerLoss as loss:
-                raise SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {loss}") from loss
-            except TransportError as error:
-                raise SlotError(SlotProblem.UNPOWERED, str(error)) from error
+                answer = self._card.transmit(apdu)
+            except (PowerLoss, TransportError) as failure:
+                raise self._failed(failure) from failure
+            if len(answer) < _STATUS:
+                raise SlotError(SlotProblem.SILENT, "the answer has no status word")
+            return answer
+
+    def _failed(self, failure: PowerLoss | TransportError) -> "SlotError":
+        """What the client sees of a card that failed in mid-command; one taken out is out."""
+        match failure:
+            case CardRemoved():
+                self._slot.remove()
+                return SlotError(SlotProblem.REMOVED, str(failure))
+            case CardMute():
+                return SlotError(SlotProblem.SILENT, str(failure))
+            case PowerLoss():
+                return SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {failure}")
+        return SlotError(SlotProblem.UNPOWERED, str(failure))
 
     def reconnect(self, disposition: Disposition = Disposition.RESET) -> None:
         """Take the card anew: reset it, power it off and on, or only notice another's reset."""
         with self._slot._lock:
             self._require()
             if disposition is Disposition.RESET:
-                self._card.reset()
+                self._slot._power(self._card, warm=True)
             elif disposition is Disposition.UNPOWER:
                 self._slot._power(self._card)
             if disposition is not Disposition.LEAVE:

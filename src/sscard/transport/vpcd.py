@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from sscard.errors import PowerLoss
 from sscard.iso.sw import SW
-from sscard.transport.port import CardPort
+from sscard.transport.port import CardMute, CardPort, CardRemoved
 
 __all__ = ["Apdu", "Control", "Event", "Framer", "Unknown", "VpcdClient", "frame"]
 
@@ -123,8 +123,9 @@ class VpcdClient:
 
     Every command is answered, whatever happens inside the card, because the reader would wait
     for ever: an exception is logged with its traceback and answered 6F00; so is lost power,
-    and the card then stays dark until the reader powers it on. The log shows the header of
-    such a command, never its data, which may hold a PIN or a key.
+    and the card then stays dark until the reader powers it on. A card that is taken out in
+    mid-command (`CardRemoved`) leaves the slot without an answer, and `run` returns. The log shows
+    the header of such a command, never its data, which may hold a PIN or a key.
     """
 
     def __init__(self, card: CardPort, host: str = HOST, port: int = PORT) -> None:
@@ -230,9 +231,16 @@ class VpcdClient:
         except (Exception, PowerLoss):
             log.exception("%s:%d: %s failed", self.host, self.port, code.name)
 
-    def _transmit(self, apdu: bytes) -> bytes:
+    def _transmit(self, apdu: bytes) -> bytes | None:
         try:
             answer = self._card.transmit(apdu)
+        except CardRemoved:
+            log.warning("%s:%d: taken out in %s", self.host, self.port, _header(apdu))
+            self._stop.set()
+            return None
+        except CardMute:
+            log.warning("%s:%d: no answer to %s", self.host, self.port, _header(apdu))
+            return _NO_ANSWER
         except PowerLoss:
             log.warning("%s:%d: power lost in %s", self.host, self.port, _header(apdu))
             self._control(Control.POWER_OFF)
