@@ -118,6 +118,12 @@ class Card:
         """The answer to reset the card gives (cos 1.6)."""
         return self._mounted().answer_to_reset
 
+    @property
+    def activation(self) -> "Activation | None":
+        """The running activation; None without power."""
+        activation = self._activation
+        return None if activation is None or activation._kernel is None else activation
+
     def power_on(self, link: Link = "apdu", *, interface: Interface = "contact") -> "Activation":
         """Power the card and return its activation; the previous one ends.
 

@@ -7,10 +7,12 @@ them; the terminal's stack follows them.
 Source: pcsc, "pyscard facts" and "T=0, T=1, 61xx, 6Cxx".
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from smartcard.CardConnectionObserver import CardConnectionObserver
 from smartcard.Exceptions import NoCardException, SmartcardException
 from smartcard.scard import SCARD_RESET_CARD
 from smartcard.System import readers
@@ -18,7 +20,7 @@ from smartcard.System import readers
 from sscard.errors import TransportError
 from sscard.transport.port import CardAbsent, CardUnpowered, ReaderAbsent
 
-__all__ = ["PcscPort", "reader_names"]
+__all__ = ["PcscPort", "reader_names", "watched_reader"]
 
 _SHORTEST = 4
 """Bytes of the shortest command: a reader takes less for orders of its own (vpcd rule 4)."""
@@ -122,3 +124,44 @@ def _named(name: str) -> Any:
     there = ", ".join(str(reader.name) for reader in listed) or "none"
     problem = "is no reader" if not found else "is part of several readers' names"
     raise ReaderAbsent(f"{name!r} {problem}; there are: {there}")
+
+
+def watched_reader(name: str, listener: Callable[[bytes, bytes], object]) -> Any:
+    """Return pyscard's own reader of a name, each of whose connections tells what passes.
+
+    `listener` gets every command with its answer, data and status word. Errors: `ReaderAbsent`.
+    """
+    return _WatchedReader(_named(name), listener)
+
+
+class _WatchedReader:
+    """A reader in all but `createConnection`."""
+
+    def __init__(self, reader: Any, listener: Callable[[bytes, bytes], object]) -> None:
+        self._reader = reader
+        self._listener = listener
+
+    def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
+        connection = self._reader.createConnection()
+        connection.addObserver(_Watch(self._listener))
+        return connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def __str__(self) -> str:
+        return str(self._reader)
+
+
+class _Watch(CardConnectionObserver):  # type: ignore[misc]  # pyscard has no types
+    def __init__(self, listener: Callable[[bytes, bytes], object]) -> None:
+        self._listener = listener
+        self._command = b""
+
+    def update(self, connection: Any, event: Any) -> None:
+        if event.type == "command" and isinstance(event.args[0], list):
+            self._command = bytes(event.args[0])
+        elif event.type == "response" and self._command:
+            data, sw1, sw2 = event.args
+            self._listener(self._command, bytes((*data, sw1, sw2)))
+            self._command = b""

@@ -1,0 +1,339 @@
+"""What the pytest fixtures are made of: the card a test asks for, its readers, its trace.
+
+Usable without pytest, by other runners.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from types import TracebackType
+from typing import Any, Self
+
+from sscard.card import Card, Snapshot
+from sscard.cos.trace import Event, Exchanged
+from sscard.errors import PowerLoss, TransportError
+from sscard.inspect import explain, explain_event
+from sscard.sample import new_card, sample_card
+from sscard.states import STATES, card_in_state
+from sscard.testing.faults.base import Fault, Wrapper, faulty
+from sscard.transport.pcscd import PrivatePcscd, VirtualSlot
+from sscard.transport.port import CardPort, Link
+from sscard.transport.serve import CardSlot
+
+__all__ = ["Exchange", "Kit", "PcscReader", "Trace", "Wanted", "private_pcscd", "unsuitable"]
+
+READER = "sscard in process 00"
+_SHOWN_MAX = 30
+"""Exchanges a report shows: the last ones."""
+_SSSE_NAME = b"sx1.sh."
+_SELECT_BY_NAME = bytes.fromhex("00A404")
+
+
+# ---- what a test asks for ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The card a test asks for: a profile, perhaps in a state, with other values and faults.
+
+    `profile` may name a state of `sscard.states` alone; it is then one of the sample card.
+    `link` is how the card answers.
+    """
+
+    profile: str = "sample"
+    state: str | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    link: Link = "apdu"
+
+    @property
+    def title(self) -> str:
+        """The profile, and the state if there is one."""
+        return self.profile if self.state is None else f"{self.profile} {self.state}"
+
+
+def unsuitable(wanted: Wanted, present: str) -> str:
+    """Return why the card in a reader cannot serve a test, "" when it can.
+
+    `present` is the profile or state that this card is said to have.
+    """
+    if wanted.faults:
+        return "a reader cannot be made faulty: " + ", ".join(map(str, wanted.faults))
+    if wanted.overrides:
+        return "the card in the reader has no values of the test's own: " + ", ".join(
+            wanted.overrides
+        )
+    if wanted.title != present:
+        return f"the test is about a card {wanted.title!r}, in the reader is {present!r}"
+    return ""
+
+
+def _made(profile: str, state: str | None, overrides: Mapping[str, object]) -> Card:
+    return _finished(profile, state, tuple(sorted(overrides.items()))).fork()
+
+
+@lru_cache(maxsize=32)
+def _finished(
+    profile: str, state: str | None, overrides: tuple[tuple[str, object], ...]
+) -> Snapshot:
+    """Make a card once a process; every test gets a fork of it."""
+    if state is None and profile in STATES:
+        profile, state = "sample", profile
+    if state is not None:
+        return card_in_state(state, profile, dict(overrides)).snapshot()
+    if profile == "sample" and not overrides:
+        return sample_card().snapshot()
+    return new_card(profile, dict(overrides)).snapshot()
+
+
+# ---- the trace -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A command and what came back; `repr` shows neither.
+
+    `event` is the card's own account of it (None: the card is not ours, or never got the
+    command); `failure` says why no answer came.
+    """
+
+    command: bytes = field(repr=False)
+    answer: bytes = field(default=b"", repr=False)
+    event: Exchanged | None = None
+    failure: str = ""
+
+
+class Trace:
+    """Everything that passed between a test and its cards, oldest first."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    def __len__(self) -> int:
+        return len(self.exchanges)
+
+    def clear(self) -> None:
+        """Forget what was seen so far."""
+        self.exchanges.clear()
+
+    def note(self, command: bytes, answer: bytes, failure: str = "") -> None:
+        """Take down an exchange with a card that does not tell of itself."""
+        self.exchanges.append(Exchange(command, answer, failure=failure))
+
+    def listen(self, event: Event) -> None:
+        """Take down an exchange a card tells of: a listener for `Card.trace`."""
+        if isinstance(event, Exchanged):
+            self.exchanges.append(Exchange(event.command, event.response, event))
+
+    def explained(self, *, last: int = _SHOWN_MAX, reveal: bool = False) -> str:
+        """Return the last exchanges in words, keys, PINs and personal data masked."""
+        lines = []
+        skipped = max(len(self.exchanges) - last, 0)
+        if skipped:
+            lines.append(f"({skipped} earlier exchanges are not shown)")
+        place: str | None = None
+        for number, exchange in enumerate(self.exchanges, start=1):
+            place = _place_after(exchange, place)
+            if number > skipped:
+                first, *rest = _explained(exchange, place, reveal=reveal)
+                lines += [f"{number}. {first}", *rest]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.explained()
+
+
+def _explained(exchange: Exchange, place: str | None, *, reveal: bool) -> Iterator[str]:
+    event = exchange.event
+    if event is not None:
+        yield from explain_event(event, reveal=reveal).lines()
+        if exchange.failure:
+            yield f"  the answer did not arrive: {exchange.failure}"
+        elif exchange.answer != event.response:
+            yield "  what arrived instead:"
+            yield from _answered(exchange, place, reveal=reveal)
+        return
+    yield from explain(exchange.command, kind="command", domain=place, reveal=reveal).lines()
+    if exchange.failure:
+        yield f"  no answer: {exchange.failure}"
+    else:
+        yield from _answered(exchange, place, reveal=reveal)
+
+
+def _answered(exchange: Exchange, place: str | None, *, reveal: bool) -> Iterator[str]:
+    return explain(exchange.answer, command=exchange.command, domain=place, reveal=reveal).lines(1)
+
+
+def _place_after(exchange: Exchange, place: str | None) -> str | None:
+    """The environment a card that does not tell of itself is in, by the name selected last."""
+    command = exchange.command
+    if not command.startswith(_SELECT_BY_NAME) or exchange.answer[-2:] != b"\x90\x00":
+        return place
+    return "SSSE" if command[5:].startswith(_SSSE_NAME) else "PSE"
+
+
+class _Recorded(Wrapper):
+    """What a reader sees of an emulated card, its faults included, put beside the card's word."""
+
+    def __init__(self, port: CardPort, trace: Trace) -> None:
+        super().__init__(port)
+        self._trace = trace
+
+    def answer(self, apdu: bytes) -> bytes:
+        exchanges = self._trace.exchanges
+        before = len(exchanges)
+        try:
+            answer = self.port.transmit(apdu)
+        except (TransportError, PowerLoss) as failure:
+            if len(exchanges) == before:
+                exchanges.append(Exchange(apdu))
+            exchanges[-1].answer = b""
+            exchanges[-1].failure = str(failure) or type(failure).__name__
+            raise
+        if len(exchanges) == before:
+            exchanges.append(Exchange(apdu))
+        exchanges[-1].answer = answer
+        return answer
+
+
+# ---- the bench of one test -----------------------------------------------------------------------
+
+
+class Kit:
+    """What one test has on its bench: its card, made when it is first wanted, and its trace."""
+
+    def __init__(self, wanted: Wanted | None = None, reader_name: str | None = None) -> None:
+        self.wanted = Wanted() if wanted is None else wanted
+        self.reader_name = reader_name
+        self.trace = Trace()
+
+    @cached_property
+    def card(self) -> Card:
+        """The emulated card the test asks for. Errors: `ProfileError`."""
+        wanted = self.wanted
+        return self._traced(_made(wanted.profile, wanted.state, wanted.overrides))
+
+    def make(self, name: str = "sample", /, **overrides: object) -> Card:
+        """Return a new emulated card of a profile, or of the sample card's in a state."""
+        return self._traced(_made(name, None, overrides))
+
+    def port(self, card: Card | None = None) -> CardPort:
+        """Return the card with the faults asked for, as a reader takes it.
+
+        `card` None: the one the test asks for. Another one has no faults.
+        """
+        if card is None:
+            inner = faulty(self.card, *self.wanted.faults, link=self.wanted.link)
+        else:
+            inner = faulty(card, link=self.wanted.link)
+        return _Recorded(inner, self.trace)
+
+    def reader(self) -> AbstractContextManager[Any]:
+        """Return a pyscard reader with the card in it, as a context manager.
+
+        Errors: `TransportError` without pyscard, or for a reader that is not there.
+        """
+        try:
+            from sscard.transport.pcsc import watched_reader  # noqa: PLC0415
+            from sscard.transport.pyscard_reader import VirtualReader, installed  # noqa: PLC0415
+        except ImportError as error:
+            raise TransportError(
+                f"pyscard is needed: pip install 'sscard[pcsc]' ({error})"
+            ) from error
+
+        @contextmanager
+        def in_process() -> Iterator[VirtualReader]:
+            reader = VirtualReader(READER, self.port(), link=self.wanted.link)
+            with installed(reader, alone=True):
+                yield reader
+
+        @contextmanager
+        def real(name: str) -> Iterator[Any]:
+            yield watched_reader(name, self.trace.note)
+
+        return in_process() if self.reader_name is None else real(self.reader_name)
+
+    def _traced(self, card: Card) -> Card:
+        card.trace(self.trace.listen)
+        return card
+
+
+# ---- a reader of a private pcscd -----------------------------------------------------------------
+
+
+@contextmanager
+def private_pcscd(slots: int = 2) -> Iterator[PrivatePcscd]:
+    """Run a private pcscd, and show it to PC/SC clients of this process and of its children.
+
+    libpcsclite keeps the first daemon a process asks: ask none before.
+    """
+    with PrivatePcscd(slots=slots) as daemon:
+        before = {name: os.environ.get(name) for name in daemon.environment}
+        os.environ.update(daemon.environment)
+        try:
+            yield daemon
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+class PcscReader:
+    """A slot of a private pcscd with the test's card in it; a context manager empties it.
+
+    `name` is the reader's for PC/SC clients, `environment` what their processes need,
+    `slots` all slots of the daemon.
+    """
+
+    def __init__(self, daemon: PrivatePcscd, kit: Kit) -> None:
+        self._daemon = daemon
+        self._kit = kit
+        self._slot: VirtualSlot = daemon.slots[0]
+        self._place = CardSlot(self._slot.host, self._slot.port)
+
+    @property
+    def name(self) -> str:
+        """The reader's name."""
+        return self._slot.name
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a client's process: this daemon's socket."""
+        return {**os.environ, **self._daemon.environment}
+
+    @property
+    def slots(self) -> tuple[VirtualSlot, ...]:
+        """Every slot of the daemon; this reader is the first."""
+        return self._daemon.slots
+
+    def insert(self, card: Card | CardPort) -> None:
+        """Put a card in, and wait until the reader has it."""
+        port = self._kit.port(card) if isinstance(card, Card) else card
+        self._place.insert(port)
+        self._daemon.wait(self._slot, present=True)
+
+    def remove(self) -> None:
+        """Take the card out, and wait until the reader has noticed."""
+        self._place.remove()
+        self._daemon.wait(self._slot, present=False)
+
+    def swap(self, card: Card | CardPort) -> None:
+        """Take the card out and put another in."""
+        self.remove()
+        self.insert(card)
+
+    def __enter__(self) -> Self:
+        self.insert(self._kit.port())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()

@@ -1,0 +1,157 @@
+"""The pytest plugin: cards, readers and traces as fixtures, `@pytest.mark.sscard`.
+
+pytest finds it by its entry point wherever sscard is installed. It imports nothing but pytest
+until a test asks for one of its fixtures. What the fixtures do is in `sscard.testing.kit`.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from sscard.card import Card
+    from sscard.testing.kit import Kit, PcscReader, Trace
+    from sscard.transport.pcscd import PrivatePcscd
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "sscard_card",
+    "sscard_pcsc",
+    "sscard_profile",
+    "sscard_reader",
+    "sscard_trace",
+]
+
+_KIT = pytest.StashKey["Kit"]()
+_MARKER = (
+    "sscard(profile='sample', state=None, overrides={}, faults=(), link='apdu'): the card of the"
+    " sscard_ fixtures; profile may name a state, such as 'pin-blocked'"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the command line."""
+    group = parser.getgroup("sscard", "emulated social security cards")
+    group.addoption(
+        "--sscard-reader",
+        metavar="NAME",
+        help="run the tests against the card in this PC/SC reader instead of the emulator",
+    )
+    group.addoption(
+        "--sscard-reader-card",
+        metavar="PROFILE",
+        default="sample",
+        help="the profile or state of the card in that reader; tests of others are skipped",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the explained trace into the report of a test that failed."""
+    report = yield
+    kit = item.stash.get(_KIT, None)
+    if kit is not None and report.failed and kit.trace:
+        title, text = "sscard: APDU trace", kit.trace.explained()
+        add = getattr(report.longrepr, "addsection", None)
+        if add is not None:
+            add(title, text)  # what JUnit files show, too
+        else:
+            report.sections.append((title, text))
+    return report
+
+
+@pytest.fixture
+def _sscard_kit(request: pytest.FixtureRequest) -> "Kit":
+    from sscard.testing.kit import Kit, Wanted, unsuitable  # noqa: PLC0415
+
+    words: dict[str, Any] = {}
+    for mark in (*request.node.iter_markers("sscard"),)[::-1]:  # the closest has the last word
+        words |= mark.kwargs
+        if mark.args:
+            pytest.fail("@pytest.mark.sscard takes keywords only: profile='pin-blocked'", False)
+    try:
+        wanted = Wanted(**words)
+    except TypeError as error:
+        pytest.fail(f"@pytest.mark.sscard: {error}; it takes {_MARKER}", pytrace=False)
+    reader = request.config.getoption("--sscard-reader")
+    if reader is not None:
+        reason = unsuitable(wanted, request.config.getoption("--sscard-reader-card"))
+        if reason:
+            pytest.skip(reason)
+    kit = request.node.stash[_KIT] = Kit(wanted, reader)
+    return kit
+
+
+@pytest.fixture
+def sscard_card(_sscard_kit: "Kit") -> "Card":
+    """The emulated card the marker asks for, the sample card without one; not powered."""
+    _needs_emulator(_sscard_kit, "sscard_card is an emulated card")
+    return _sscard_kit.card
+
+
+@pytest.fixture
+def sscard_profile(_sscard_kit: "Kit") -> "Callable[..., Card]":
+    """`sscard_profile(name, **overrides)`: a new emulated card of a profile, or in a state."""
+    _needs_emulator(_sscard_kit, "sscard_profile makes emulated cards")
+    return _sscard_kit.make
+
+
+@pytest.fixture
+def sscard_reader(_sscard_kit: "Kit") -> Iterator[Any]:
+    """A pyscard reader with the card in it: in process, or the one `--sscard-reader` names.
+
+    While the test runs, the reader in process is the only one pyscard knows of.
+    """
+    from sscard.errors import TransportError  # noqa: PLC0415
+
+    try:
+        with _sscard_kit.reader() as reader:
+            yield reader
+    except TransportError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def sscard_trace(_sscard_kit: "Kit") -> "Trace":
+    """What passes between this test and its cards, to look at or to print."""
+    return _sscard_kit.trace
+
+
+@pytest.fixture(scope="session")
+def _sscard_pcscd() -> "Iterator[PrivatePcscd]":
+    from sscard.testing.kit import private_pcscd  # noqa: PLC0415
+    from sscard.transport.pcscd import missing  # noqa: PLC0415
+
+    reason = missing()
+    if reason:
+        pytest.skip(f"no private pcscd: {reason}")
+    with private_pcscd() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def sscard_pcsc(_sscard_kit: "Kit", request: pytest.FixtureRequest) -> "Iterator[PcscReader]":
+    """A reader of a private pcscd with the card in it, for programs in other processes, too.
+
+    One daemon a run, and one a worker of xdist. Skipped where pcscd or vpcd is absent.
+    """
+    _needs_emulator(_sscard_kit, "sscard_pcsc has a reader of its own")
+    from sscard.testing.kit import PcscReader  # noqa: PLC0415
+
+    with PcscReader(request.getfixturevalue("_sscard_pcscd"), _sscard_kit) as reader:
+        yield reader
+
+
+def _needs_emulator(kit: "Kit", what: str) -> None:
+    if kit.reader_name is not None:
+        pytest.skip(f"{what}: not available with --sscard-reader")
