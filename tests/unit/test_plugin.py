@@ -1,0 +1,233 @@
+"""The pytest plugin, as the tests of somebody else's project see it."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import sscard.testing.kit  # noqa: F401  # pytester forgets what is first imported in it; Rust does not
+
+pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
+import sscard.transport.pcsc
+import sscard.transport.pyscard_reader  # noqa: F401
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.requires("pyscard")
+
+TALK = """
+import pytest
+
+SSSE = list(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00"))
+PIN = list(bytes.fromhex("0020000003123456"))
+WRONG = list(bytes.fromhex("0020000003999999"))
+NUMBER = list(bytes.fromhex("00B2072C00"))
+
+def verify(reader, pin=PIN):
+    connection = reader.createConnection()
+    connection.connect()
+    connection.transmit(SSSE)
+    _, sw1, sw2 = connection.transmit(pin)
+    connection.disconnect()
+    return f"{sw1:02X}{sw2:02X}"
+"""
+
+
+@pytest.fixture
+def project(pytester):
+    """`project(body)`: a test file of another project; returns what runs pytest there."""
+
+    def write(body):
+        pytester.makepyfile(TALK + body)
+        return lambda *words: pytester.runpytest("-p", "no:cacheprovider", *words)
+
+    return write
+
+
+def test_cards_in_states_by_marker_and_by_name(project):
+    run = project("""
+def test_the_sample_card(sscard_reader):
+    assert verify(sscard_reader) == "9000"
+
+@pytest.mark.sscard(profile="pin-blocked")
+def test_a_state(sscard_reader):
+    assert verify(sscard_reader) == "6983"
+
+@pytest.mark.sscard(profile="v1", state="pin-blocked")
+def test_a_state_of_a_profile(sscard_reader):
+    assert verify(sscard_reader) == "6983"
+
+@pytest.mark.sscard(profile="v2", overrides={"ssse.pin.tries_left": 2})
+def test_a_value_of_ones_own(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C1"
+
+@pytest.mark.sscard(link="t0")
+def test_t0(sscard_card, sscard_reader):
+    connection = sscard_reader.createConnection()
+    connection.connect()
+    assert connection.transmit(SSSE)[1:] == (0x61, 0x18)
+
+def test_cards_are_put_in_and_taken_out(sscard_reader, sscard_profile):
+    sscard_reader.swap(sscard_profile("pin-blocked"))
+    assert verify(sscard_reader) == "6983"
+    sscard_reader.swap(sscard_profile("v2", **{"ssse.pin.tries_left": 2}))
+    assert verify(sscard_reader, WRONG) == "63C1"
+
+def test_one_test_leaves_nothing_to_the_next(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C5"
+
+def test_it_is_a_new_card(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C5"
+
+class TestAll:
+    pytestmark = pytest.mark.sscard(profile="v1", link="t0")
+
+    @pytest.mark.sscard(profile="pin-blocked")
+    def test_the_closest_marker_has_the_last_word(self, sscard_reader):
+        connection = sscard_reader.createConnection()
+        connection.connect()
+        assert connection.transmit(SSSE)[1:] == (0x61, 0x18)
+        assert connection.transmit(PIN)[1:] == (0x69, 0x83)
+
+def test_readers_lists_it_alone(sscard_reader):
+    from smartcard.System import readers
+    assert readers() == [sscard_reader]
+""")
+    run().assert_outcomes(passed=10)
+
+
+def test_a_failure_shows_the_trace_in_words_and_no_pin(project, pytester):
+    run = project("""
+def test_fails(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "9000"
+""")
+    result = run("--junitxml=junit.xml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*sscard: APDU trace*", "1. SELECT*", "*2. VERIFY*", "*63C5*"])
+    result.stdout.no_fnmatch_line("*0020000003*")
+    text = ET.parse(pytester.path / "junit.xml").find(".//failure").text
+    assert "2. VERIFY" in text
+    assert "0020000003" not in text
+
+
+def test_the_trace_to_look_at(project):
+    project("""
+def test_it(sscard_reader, sscard_trace):
+    verify(sscard_reader)
+    assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
+    assert sscard_trace.exchanges[1].answer == bytes.fromhex("9000")
+    assert sscard_trace.explained().startswith("1. SELECT")
+    assert "123456" not in str(sscard_trace) + repr(sscard_trace.exchanges)
+    assert "123456" in sscard_trace.explained(reveal=True)
+    assert sscard_trace.explained(last=1).splitlines()[0] == "(1 earlier exchanges are not shown)"
+    sscard_trace.clear()
+    assert not sscard_trace
+
+def test_a_card_without_a_reader(sscard_card, sscard_trace):
+    sscard_card.power_on().transmit(bytes(SSSE))
+    assert len(sscard_trace) == 1
+""")().assert_outcomes(passed=2)
+
+
+def test_faults_by_marker_are_in_the_trace_as_they_arrived(project):
+    result = project("""
+from sscard.testing import faults
+
+@pytest.mark.sscard(faults=(faults.altered("SW", bytes.fromhex("6985"), when=2),))
+def test_fails(sscard_reader):
+    assert verify(sscard_reader) == "9000"
+
+@pytest.mark.sscard(faults=(faults.mute(after=1),))
+def test_mute(sscard_reader, sscard_trace):
+    from smartcard.Exceptions import CardConnectionException
+    with pytest.raises(CardConnectionException):
+        verify(sscard_reader)
+    assert "no answer: the card is mute" in str(sscard_trace)
+""")()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["2. VERIFY*", "*9000*", "*what arrived instead:*", "*6985*"])
+
+
+def test_a_marker_that_says_nothing_known(project):
+    result = project("""
+@pytest.mark.sscard(profil="v1")
+def test_slip(sscard_card):
+    pass
+
+@pytest.mark.sscard("v1")
+def test_position(sscard_card):
+    pass
+
+@pytest.mark.sscard(profile="nobody")
+def test_unknown(sscard_card):
+    pass
+""")()
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(["*unexpected keyword argument 'profil'*", "*keywords only*"])
+    result.stdout.fnmatch_lines(["*ProfileError*nobody*"])
+
+
+SUITE = """
+def test_right(sscard_reader):
+    assert verify(sscard_reader) == "9000"
+
+@pytest.mark.sscard(profile="pin-blocked")
+def test_blocked(sscard_reader):
+    assert verify(sscard_reader) == "6983"
+
+def test_inside(sscard_card):
+    assert sscard_card.atr
+
+def test_other(sscard_profile):
+    sscard_profile("v1")
+
+@pytest.mark.sscard(overrides={"ssse.pin.tries_left": 3})
+def test_values(sscard_reader):
+    pass
+
+def test_wrong(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "9000"
+"""
+
+
+def test_the_same_suite_against_a_reader_by_its_name(project):
+    from sscard.sample import sample_card
+    from sscard.states import card_in_state
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    run = project(SUITE)
+    sample = VirtualReader("Bench 1", sample_card())
+    blocked = VirtualReader("Bench 2", card_in_state("pin-blocked"))
+    with installed(sample, blocked, alone=True):
+        result = run("--sscard-reader", "Bench 1", "-rs")
+        result.assert_outcomes(passed=1, skipped=4, failed=1)
+        result.stdout.fnmatch_lines(["1. SELECT*", "2. VERIFY*", "*63C5*"])
+        result.stdout.fnmatch_lines_random(
+            [
+                "SKIPPED*the test is about a card 'pin-blocked', in the reader is 'sample'",
+                "SKIPPED*sscard_card is an emulated card: not available with --sscard-reader",
+                "SKIPPED*the card in the reader has no values of the test's own: ssse.pin.tries_left",
+            ]
+        )
+        result = run("--sscard-reader", "Bench 2", "--sscard-reader-card", "pin-blocked")
+        result.assert_outcomes(passed=1, skipped=5)
+        result = run("--sscard-reader", "Bench 3", "-k", "right")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*'Bench 3' is no reader; there are: Bench 1, Bench 2*"])
+
+
+def test_workers_of_xdist_do_not_meet(project):
+    result = project(SUITE)("-n", "2")
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(["*sscard: APDU trace*"])
+
+
+def test_without_its_fixtures_the_plugin_imports_nothing_of_the_card(pytester):
+    pytester.makepyfile("""
+import sys
+
+def test_light():
+    assert "sscard.testing.plugin" in sys.modules
+    loaded = {n for n in sys.modules if n.startswith("sscard.")} - {"sscard.testing"}
+    assert loaded == {"sscard.testing.plugin"}
+    assert "smartcard" not in sys.modules and "cryptography" not in sys.modules
+""")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
