@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-import sscard.testing.kit  # noqa: F401  # pytester forgets what is first imported in it; Rust does not
+import sscard.testing.kit  # pytester forgets what is first imported in it; Rust does not
 
 pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
 import sscard.transport.pcsc

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sscard.card import Activation
 from sscard.cos.domain import Domain
+from sscard.cos.manager import CARD_MANAGER
 from sscard.cos.tree import FileNode
 
 __all__ = ["CardState", "DomainState", "state"]
@@ -16,7 +17,7 @@ __all__ = ["CardState", "DomainState", "state"]
 class DomainState(NamedTuple):
     """One domain: the session in it, and what is stored that decides what it answers.
 
-    `name` CM, SSSE or PSE; `directory` and `file` the FIDs of the current ones (None: none);
+    `name` CM, SSSE, PSE or PSAM; `directory` and `file` the FIDs of the current ones (None: none);
     `rights` the masks of the directory and of the environment (cos 2.3); `challenges` how many
     are valid; `phase` of a transaction, as the class of the application's state is called, ""
     outside of one; `life_cycle` DH.state (cos 3.4); `block` DH.block; `restriction` what the
@@ -56,7 +57,7 @@ def state(activation: Activation) -> CardState:
     current = kernel.current
     domains = kernel.domains
     return CardState(
-        "" if current is None else current.applet.name,
+        "" if current is None else _name(current),
         domains[0].facts.card_lcs(),
         tuple(_domain(domains[code]) for code in sorted(domains)),
     )
@@ -65,7 +66,7 @@ def state(activation: Activation) -> CardState:
 def _domain(domain: Domain) -> DomainState:
     session = domain.session
     return DomainState(
-        domain.applet.name,
+        _name(domain),
         None if session.directory is None else session.directory.fid,
         None if session.file is None else session.file.fid,
         (session.directory_mask, session.environment_mask),
@@ -76,6 +77,11 @@ def _domain(domain: Domain) -> DomainState:
         "" if session.restriction is None else session.restriction.name,
         _tries(domain),
     )
+
+
+def _name(domain: Domain) -> str:
+    name = domain.applet.name
+    return "CM" if name == CARD_MANAGER.name else name
 
 
 def _tries(domain: Domain) -> tuple[tuple[int, int, int, int], ...]:
