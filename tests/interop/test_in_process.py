@@ -1,0 +1,131 @@
+"""Programs and suites nobody changed, with the card in their own process: no pcscd is running."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sscard.cli.cards import card_of_profile
+from sscard.inspect.values import stored
+from sscard.sample import sample_card, sample_psam
+from sscard.terminal.psam_source import PsamSource
+from sscard.testing.conformance import Bench, Outcome, run_suite, suites
+from sscard.testing.runner import Rig, check, run
+from sscard.testing.script import parse
+
+ROOT = Path(__file__).parents[2]
+EMV_PYTHON = ROOT / ".venv-emv/bin/python"
+EMVTOOL = Path(__file__).parent / "programs/emvtool_in_process.py"
+SPEC = ROOT / "tests/spec"
+LINKS = pytest.mark.parametrize("link", ["apdu", "t0"])
+
+
+# ---- PyPI's emv ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def emvtool(require):
+    """`emvtool(link, digits, *words)`: what it prints, without frames, and the APDUs."""
+    require("emvtool")
+    python = str(EMV_PYTHON)
+    asked = subprocess.run(
+        [python, "-c", "import construct, cryptography, filelock"], check=False, capture_output=True
+    )
+    if asked.returncode:
+        pytest.fail(".venv-emv is older than its recipe: remove it and run make deps")
+
+    def call(link, digits, *words):
+        done = subprocess.run(
+            [python, str(EMVTOOL), link, str(digits), *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        text = re.sub(r"\x1b\(0.*?\x1b\(B|\x1b\[\d+m", "|", done.stdout)
+        apdus = re.findall(r"^([0-9a-f]{8,}) ([0-9a-f]{4,})$", done.stderr, re.MULTILINE)
+        return " ".join(text.split()), apdus
+
+    return call
+
+
+@pytest.mark.requires("emvtool")
+@LINKS
+def test_pse_1_emvtool_reads_the_application_in_process(emvtool, link):
+    text, _ = emvtool(link, 19, "listapps")
+    assert '| 0 | "PBOC DEBIT" | [A0 00 00 03 33 01 01 01] |' in text
+    text, apdus = emvtool(link, 16, "appdata", "0")
+    assert "| [5A] | Application Primary Account Number (PAN) | 6210950000000017 |" in text
+    assert "| [5F 20] | Cardholder Name | " in text
+    assert "| [9F 42] | Application Currency Code | CNY |" in text
+    assert ("6110" in dict(apdus)["80a8000002830000"]) == (link == "t0")
+
+
+@pytest.mark.requires("emvtool")
+@LINKS
+def test_pse_4_4_emvtool_verifies_the_pin_and_asks_for_an_arqc_in_process(emvtool, link):
+    """What it makes of the answer is its own: it knows an IAD of 7 bytes only."""
+    text, apdus = emvtool(link, 19, "-p", "1111", "cap")
+    assert text.endswith("Invalid PIN")
+    assert not [command for command, _ in apdus if command.startswith("80ae")]
+    _, apdus = emvtool(link, 19, "-p", "123456", "cap", "-c", "12345678")
+    assert ("002000800826123456ffffffff00", "9000") in apdus
+    asked = [n for n, (command, _) in enumerate(apdus) if command.startswith("80ae80")]
+    assert len(asked) == 1
+    answer = apdus[asked[0] + (link == "t0")][1]
+    assert re.fullmatch("8013800001[0-9a-f]{16}07010103a41000019000", answer)
+
+
+# ---- our own suites through pyscard ---------------------------------------------------------------
+
+
+@pytest.fixture
+def readers(require):
+    """`readers(card, ...)`: a terminal's port to each, through pyscard and readers in process."""
+    require("pyscard")
+    from contextlib import ExitStack
+
+    from sscard.transport.pcsc import PcscPort
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    with ExitStack() as stack:
+
+        def ports(*cards, link="apdu"):
+            made = [VirtualReader(f"bench {n}", card, link=link) for n, card in enumerate(cards)]
+            stack.enter_context(installed(*made, alone=True))
+            return [stack.enter_context(PcscPort(reader.name)) for reader in made]
+
+        yield ports
+
+
+@pytest.mark.requires("pyscard")
+@LINKS
+def test_ssse_0_the_conformance_suite_passes_through_pyscard(readers, link):
+    port, psam = readers(sample_card(), sample_psam(), link=link)
+    bench = Bench(port, PsamSource(psam), bytes.fromhex("123456"))
+    report = run_suite(suites()["ssse"], "v2", bench, safe=False)
+    outcomes = [result.outcome for result in report.results]
+    assert outcomes.count(Outcome.FAILED) == 0
+    assert outcomes.count(Outcome.PASSED) > 1000
+
+
+@pytest.mark.requires("pyscard")
+@LINKS
+@pytest.mark.parametrize("area", ["cos", "pse", "ssse"])
+def test_the_scripts_of_the_specification_pass_through_pyscard(readers, area, link):
+    ran = 0
+    for path in sorted((SPEC / area).rglob("*.apdu")):
+        script = parse(path.read_text("utf-8"), path.relative_to(SPEC).as_posix())
+
+        def make(profile, settings):
+            card = card_of_profile(profile, settings)
+            (port,) = readers(card, link=link)
+            return Rig(port, lambda p: stored(card.image, p), card.env.force_random)
+
+        outcomes = run(script, make_card=make)
+        check(script, outcomes)
+        ran += len(outcomes)
+    assert ran > 20
