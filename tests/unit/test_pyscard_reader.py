@@ -298,3 +298,129 @@ def test_the_end_of_the_block_puts_everything_back(module):
     assert reader.slot.state.atr is not None
     with pytest.raises(Exception, match="closed"):
         connection.transmit(SSSE)
+
+
+# ---- pyscard's own example flows -----------------------------------------------------------------
+
+
+def test_a_reader_monitor_sees_readers_come_and_go(module):
+    from smartcard.ReaderMonitoring import ReaderMonitor, ReaderObserver
+
+    seen, told = [], threading.Event()
+
+    class Watch(ReaderObserver):
+        def update(self, observable, handlers):
+            seen.append(tuple([str(one) for one in side] for side in handlers))
+            told.set()
+
+    a, b = module.VirtualReader("A", sample_card()), module.VirtualReader("B")
+    with module.installed(a, alone=True):
+        monitor, watch = ReaderMonitor(period=0.02), Watch()
+        monitor.addObserver(watch)
+        assert told.wait(30)
+        told.clear()
+        with module.installed(a, b, alone=True):
+            assert told.wait(30)
+            told.clear()
+            thread = monitor.rmthread
+            monitor.deleteObserver(watch)
+            thread.join()
+    assert seen == [(["A"], []), (["B"], [])]
+
+
+def test_a_decorated_connection_and_a_card_service(reader):
+    """pyscard's example of a secure channel: a decorator around the connection."""
+    from smartcard.CardConnectionDecorator import CardConnectionDecorator
+    from smartcard.CardRequest import CardRequest
+    from smartcard.CardType import AnyCardType
+
+    class Upside(CardConnectionDecorator):
+        def transmit(self, command, protocol=None):
+            data, sw1, sw2 = super().transmit(command[::-1], protocol)
+            return data[::-1], sw1, sw2
+
+    with (
+        CardRequest(timeout=5, cardType=AnyCardType()) as request,
+        request.waitforcard() as service,
+    ):
+        connection = Upside(service.connection)
+        connection.connect()
+        assert connection.transmit(SSSE[::-1])[1:] == (0x90, 0x00)
+        assert bytes(connection.transmit(NUMBER[::-1])[0]) == b"X1000000T\x09\x07"
+
+
+def test_a_card_type_with_a_mask_takes_the_card_and_another_does_not(reader):
+    from smartcard.CardRequest import CardRequest
+    from smartcard.CardType import ATRCardType
+    from smartcard.Exceptions import CardRequestTimeoutException
+
+    atr = list(bytes.fromhex(ATR))
+    other = [*atr[:-1], atr[-1] ^ 0x01]
+    mask = [0xFF] * (len(atr) - 1) + [0x00]
+    assert CardRequest(timeout=0, cardType=ATRCardType(other, mask)).waitforcard()
+    with pytest.raises(CardRequestTimeoutException):
+        CardRequest(timeout=0, cardType=ATRCardType(other)).waitforcard()
+
+
+def test_the_decorator_for_exclusive_connections_is_heeded(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.ExclusiveConnectCardConnection import ExclusiveConnectCardConnection
+
+    only = ExclusiveConnectCardConnection(reader.createConnection())
+    only.connect()
+    with pytest.raises(CardConnectionException) as error:
+        connected(reader)
+    assert code(error) == 0x8010000B
+    only.disconnect()
+    assert connected(reader).transmit(SSSE)[1:] == (0x90, 0x00)
+
+
+def test_the_decorator_for_transactions_keeps_others_from_sending(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+    from smartcard.scard import SCARD_LEAVE_CARD
+
+    one = ExclusiveTransmitCardConnection(reader.createConnection())
+    other = ExclusiveTransmitCardConnection(reader.createConnection())
+    one.connect()
+    other.connect(disposition=SCARD_LEAVE_CARD)
+    one.lock()
+    assert one.transmit(SSSE)[1:] == (0x90, 0x00)
+    with pytest.raises(CardConnectionException) as error:
+        other.transmit(NUMBER)
+    assert code(error) == 0x8010000B
+    waiting = threading.Thread(target=other.lock)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    one.unlock()
+    waiting.join()
+    assert other.transmit(NUMBER)[1:] == (0x90, 0x00)
+    other.disconnect()
+    assert one.transmit(NUMBER)[1:] == (0x90, 0x00), "the end of a connection ends its transaction"
+
+
+def test_a_card_request_not_alone_waits_for_one_kind_of_reader(module):
+    from smartcard.CardRequest import CardRequest
+    from smartcard.Exceptions import CardConnectionException
+
+    class Other:
+        name = "a real one"
+
+        def __str__(self):
+            return self.name
+
+    ours = module.VirtualReader("sscard C", sample_card())
+    with module.installed(ours):
+        service = CardRequest(timeout=0, readers=[ours]).waitforcard()
+        service.connection.connect()
+        assert service.connection.transmit(SSSE)[1:] == (0x90, 0x00)
+        with pytest.raises(CardConnectionException, match="make two"):
+            CardRequest(timeout=0, readers=[ours, Other()])
+
+
+def test_a_card_as_it_is_goes_into_a_reader_with_a_link(module):
+    reader = module.VirtualReader("t0", sample_card(), link="t0")
+    assert connected(reader).transmit(SSSE) == ([], 0x61, 0x18)
+    reader.swap(sample_card())
+    assert connected(reader).transmit(SSSE) == ([], 0x61, 0x18)

@@ -3,14 +3,14 @@
 pyscard lists readers through factory methods anybody may add to, and a connection is a class
 anybody may derive: `smartcard.System.readers()`, `createConnection`, observers, error checking
 chains and sessions work as with a real reader. Waiting for cards (`CardRequest`, `CardMonitor`)
-talks to PC/SC directly in pyscard; with `alone=True` that part is replaced, too. Readers and
-cards are ours, so it runs wherever pyscard does.
+and exclusive use talk to PC/SC directly in pyscard; `installed` replaces those parts. Readers
+and cards are ours, so it runs wherever pyscard does.
 
 Source: pcsc, "In-process card behind the pyscard API".
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -25,6 +25,8 @@ from smartcard.Exceptions import (
     CardRequestTimeoutException,
     NoCardException,
 )
+from smartcard.ExclusiveConnectCardConnection import ExclusiveConnectCardConnection
+from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
 from smartcard.reader.Reader import Reader
 from smartcard.reader.ReaderFactory import ReaderFactory
 
@@ -152,6 +154,15 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
 
     # ---- its use ----
 
+    def begin(self) -> None:
+        """Begin a transaction: other connections may not send until `end`."""
+        with _as_pyscard("Failed to lock"):
+            self._held().begin()
+
+    def end(self) -> None:
+        """End a transaction."""
+        self._held().end()
+
     def getATR(self) -> list[int]:  # noqa: N802  # pyscard's name
         """Return the card's answer to reset."""
         with _as_pyscard("Failed to get status"):
@@ -233,7 +244,7 @@ def _as_pyscard(what: str) -> Iterator[None]:
 # ---- waiting for cards ---------------------------------------------------------------------------
 
 
-class _CardRequest(AbstractCardRequest):  # type: ignore[misc]
+class VirtualCardRequest(AbstractCardRequest):  # type: ignore[misc]
     """`CardRequest` over readers in process: it looks at their slots instead of asking PC/SC."""
 
     readers: ClassVar[Callable[[], tuple[VirtualReader, ...]]] = tuple
@@ -293,8 +304,10 @@ def installed(*readers: VirtualReader, alone: bool = False) -> Iterator[tuple[Vi
     """Show these readers to every program in this process, until the end of the block.
 
     `alone`: they are the only ones, so that nothing asks for a PC/SC service, and `CardRequest`
-    and `CardMonitor` watch them; otherwise they stand before the real ones, which those two
-    go on watching. Errors: `TransportError` for two readers of one name.
+    and `CardMonitor` watch them. Otherwise they stand before the real ones, and `CardRequest`
+    watches either kind, as the readers it is asked for say; without any it watches the real
+    ones, as `CardMonitor` then does. pyscard's two decorators for exclusive use know our
+    connections inside the block. Errors: `TransportError` for two readers of one name.
     """
     if len({reader.name for reader in readers}) != len(readers):
         raise TransportError("two readers have the same name: give each its own")
@@ -305,14 +318,85 @@ def installed(*readers: VirtualReader, alone: bool = False) -> Iterator[tuple[Vi
     methods, request = ReaderFactory.factorymethods, smartcard.CardRequest.PCSCCardRequest
     before = list(methods)
     methods[:] = [listed] if alone else [listed, *before]
-    if alone:
-        smartcard.CardRequest.PCSCCardRequest = type(
-            "VirtualCardRequest", (_CardRequest,), {"readers": staticmethod(lambda: readers)}
-        )
+    ours = type("_CardRequest", (VirtualCardRequest,), {"readers": staticmethod(lambda: readers)})
+    smartcard.CardRequest.PCSCCardRequest = ours if alone else _either(ours, request, readers)
     try:
-        yield readers
+        with _exclusive():
+            yield readers
     finally:
         methods[:] = before
         smartcard.CardRequest.PCSCCardRequest = request
         for reader in readers:
             reader.slot.hang_up()
+
+
+def _either(ours: Any, theirs: Any, readers: tuple[VirtualReader, ...]) -> Any:
+    """Return what makes a card request of the kind its readers are of."""
+    names = {reader.name for reader in readers}
+
+    def request(
+        newcardonly: bool = False,
+        readers: Sequence[Any] | None = None,
+        cardType: Any = None,  # noqa: N803  # pyscard's names
+        cardServiceClass: Any = None,  # noqa: N803
+        timeout: float | None = 1,
+    ) -> Any:
+        asked = {str(reader) for reader in readers or ()}
+        if asked & names and asked - names:
+            raise CardConnectionException(
+                "a CardRequest waits for readers in process or for those of PC/SC, not for both:"
+                " make two, or use installed(..., alone=True)"
+            )
+        made = ours if asked & names else theirs
+        return made(newcardonly, readers, cardType, cardServiceClass, timeout)
+
+    return request
+
+
+# ---- exclusive use -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _exclusive() -> Iterator[None]:
+    """Teach pyscard's decorators for exclusive use about our connections; they know their own."""
+    connect = ExclusiveConnectCardConnection.connect
+    lock, unlock = ExclusiveTransmitCardConnection.lock, ExclusiveTransmitCardConnection.unlock
+
+    def connected(
+        self: Any, protocol: int | None = None, mode: int | None = None, disposition: Any = None
+    ) -> None:
+        if _innermost(self) is None:
+            connect(self, protocol, mode, disposition)
+        else:
+            self.component.connect(protocol, scard.SCARD_SHARE_EXCLUSIVE, disposition)
+
+    def locked(self: Any) -> None:
+        ours = _innermost(self)
+        if ours is None:
+            lock(self)
+        else:
+            ours.begin()
+
+    def unlocked(self: Any) -> None:
+        ours = _innermost(self)
+        if ours is None:
+            unlock(self)
+        else:
+            ours.end()
+
+    ExclusiveConnectCardConnection.connect = connected
+    ExclusiveTransmitCardConnection.lock = locked
+    ExclusiveTransmitCardConnection.unlock = unlocked
+    try:
+        yield
+    finally:
+        ExclusiveConnectCardConnection.connect = connect
+        ExclusiveTransmitCardConnection.lock = lock
+        ExclusiveTransmitCardConnection.unlock = unlock
+
+
+def _innermost(connection: Any) -> VirtualConnection | None:
+    """Return our connection under a pile of decorators, None if another kind is there."""
+    while hasattr(connection, "component"):
+        connection = connection.component
+    return connection if isinstance(connection, VirtualConnection) else None

@@ -71,6 +71,7 @@ class Slot:
         self._card: CardPort | None = None
         self._grips: list[Grip] = []
         self._changes = 0
+        self._holder: Grip | None = None  # who has a transaction open
         self.resets = 0
         """How often the card in the slot was reset: a grip that did not do it must notice."""
         if card is not None:
@@ -95,6 +96,7 @@ class Slot:
             for grip in self._grips:
                 grip.lost = True
             self._grips.clear()
+            self._holder = None
             card.power_off()
             self._notice()
 
@@ -160,6 +162,7 @@ class Slot:
         if grip not in self._grips:
             return
         self._grips.remove(grip)
+        grip.end()
         if disposition is Disposition.LEAVE or self._card is None:
             return
         self.resets += 1
@@ -209,6 +212,8 @@ class Grip:
                 self._require()
             if self._seen != slot.resets:
                 raise SlotError(SlotProblem.RESET, "another connection has reset the card")
+            if slot._holder is not None and slot._holder is not self:
+                raise SlotError(SlotProblem.SHARING, "another connection has a transaction open")
             if len(apdu) < _SHORTEST:
                 raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
             try:
@@ -242,6 +247,27 @@ class Grip:
             if disposition is not Disposition.LEAVE:
                 self._slot.resets += 1
             self._seen = self._slot.resets
+
+    def begin(self) -> None:
+        """Keep other connections from sending until `end`; wait while one of them does so.
+
+        Errors: `SlotError` when the card is gone.
+        """
+        slot = self._slot
+        with slot._lock:
+            self._require()
+            while slot._holder not in (None, self):
+                slot._changed.wait()
+                self._require()
+            slot._holder = self
+
+    def end(self) -> None:
+        """End what `begin` began; without it nothing happens."""
+        slot = self._slot
+        with slot._lock:
+            if slot._holder is self:
+                slot._holder = None
+                slot._changed.notify_all()
 
     def disconnect(self, disposition: Disposition = Disposition.UNPOWER) -> None:
         """Let go; the card keeps its power while others hold it. Twice is harmless."""
