@@ -1,6 +1,8 @@
 """The pytest plugin, as the tests of somebody else's project see it."""
 
+import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -231,3 +233,15 @@ def test_light():
     assert "smartcard" not in sys.modules and "cryptography" not in sys.modules
 """)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_the_tests_of_the_page_pass(pytester):
+    """The page's blocks are one test file; what needs pcscd is run in tests/interop."""
+    pytester.makepyfile(page_blocks())
+    result = pytester.runpytest("-p", "no:cacheprovider", "-k", "not opensc")
+    result.assert_outcomes(passed=8, deselected=1)
+
+
+def page_blocks():
+    page = Path(__file__).parents[2] / "docs/testing-your-terminal.md"
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
