@@ -11,6 +11,7 @@ from benchmarks.debit import OfflineDebit, OnlineDebit
 from benchmarks.floor import BareCard, virtual_smart_card
 from benchmarks.host import HostDebits
 from benchmarks.measure import Case
+from benchmarks.readers import reader_cases
 from benchmarks.social import social_cases
 from sscard.builder import build
 from sscard.card import Activation, Card
@@ -36,6 +37,7 @@ def cases() -> Iterator[Case]:
     """Yield the cases in the order of the table."""
     yield from _floors()
     yield from _reading()
+    yield from reader_cases()
     yield from _security()
     yield from social_cases()
     yield from _paying()
