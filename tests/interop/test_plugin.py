@@ -1,6 +1,7 @@
 """The pytest plugin where it needs more than a process: pcscd, vpcd, a fresh project."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -77,6 +78,15 @@ def test_a_private_pcscd_once_a_run_with_faults_too(tmp_path):
     assert "5 passed" in done, done
 
 
+@pytest.mark.interop
+@pytest.mark.requires("pcscd", "vpcd", "pyscard", "opensc-tool")
+def test_the_page_s_test_over_pcscd_passes(tmp_path):
+    page = (ROOT / "docs/testing-your-terminal.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_page.py").write_text("\n".join(blocks), encoding="utf-8")
+    assert "1 passed, 8 deselected" in pytest_in(tmp_path, sys.executable, "-k", "opensc")
+
+
 @pytest.mark.requires("pyscard")
 def test_without_pcscd_its_tests_are_skipped_with_the_reason(tmp_path):
     (tmp_path / "conftest.py").write_text(
@@ -97,7 +107,9 @@ def test_a_fresh_project_uses_the_wheel(tmp_path):
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, ROOT)
     run(sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", venv)
     python = venv / "bin/python"
-    there = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    there = Path(
+        run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    )
     (wheel,) = wheels.glob("*.whl")
     run(sys.executable, "-m", "zipfile", "-e", wheel, there)
     # what pip would fetch is taken from the environment at hand; its own sscard is not on the path
@@ -144,8 +156,16 @@ def run(*command, cwd=None):
 def pytest_in(folder, python, *words):
     """Run pytest in another project's folder; return what it says."""
     command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *words]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
+    }
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False, cwd=folder, env=environment
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=folder,
+        env=environment,
     )
     return done.stdout + done.stderr

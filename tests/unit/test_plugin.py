@@ -196,12 +196,12 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
     from sscard.transport.pyscard_reader import VirtualReader, installed
 
     run = project(SUITE)
-    sample = VirtualReader("Bench 1", sample_card())
+    sample = VirtualReader("Bench 1", sample_card(), link="t0")
     blocked = VirtualReader("Bench 2", card_in_state("pin-blocked"))
     with installed(sample, blocked, alone=True):
         result = run("--sscard-reader", "Bench 1", "-rs")
         result.assert_outcomes(passed=1, skipped=4, failed=1)
-        result.stdout.fnmatch_lines(["1. SELECT*", "2. VERIFY*", "*63C5*"])
+        result.stdout.fnmatch_lines(["1. SELECT*", "2. VERIFY*", "*INS: VERIFY in SSSE*", "*63C5*"])
         result.stdout.fnmatch_lines_random(
             [
                 "SKIPPED*the test is about a card 'pin-blocked', in the reader is 'sample'",
@@ -209,6 +209,7 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
                 "SKIPPED*the card in the reader has no values of the test's own: ssse.pin.tries_left",
             ]
         )
+        result.stdout.no_fnmatch_line("*0020000003*")
         result = run("--sscard-reader", "Bench 2", "--sscard-reader-card", "pin-blocked")
         result.assert_outcomes(passed=1, skipped=5)
         result = run("--sscard-reader", "Bench 3", "-k", "right")
@@ -244,4 +245,6 @@ def test_the_tests_of_the_page_pass(pytester):
 
 def page_blocks():
     page = Path(__file__).parents[2] / "docs/testing-your-terminal.md"
-    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
+    return "\n".join(
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sscard.card import Card, Snapshot
 from sscard.cos.trace import Event, Exchanged
@@ -169,7 +168,8 @@ def _answered(exchange: Exchange, place: str | None, *, reveal: bool) -> Iterato
 def _place_after(exchange: Exchange, place: str | None) -> str | None:
     """The environment a card that does not tell of itself is in, by the name selected last."""
     command = exchange.command
-    if not command.startswith(_SELECT_BY_NAME) or exchange.answer[-2:] != b"\x90\x00":
+    done = exchange.answer[-2:] == b"\x90\x00" or exchange.answer[:1] == b"\x61"  # T=0: more waits
+    if not (done and command.startswith(_SELECT_BY_NAME)):
         return place
     return "SSSE" if command[5:].startswith(_SSSE_NAME) else "PSE"
 
@@ -283,7 +283,7 @@ def private_pcscd(slots: int = 2) -> Iterator[PrivatePcscd]:
 
 
 class PcscReader:
-    """A slot of a private pcscd with the test's card in it; a context manager empties it.
+    """A slot of a private pcscd, empty at first.
 
     `name` is the reader's for PC/SC clients, `environment` what their processes need,
     `slots` all slots of the daemon.
@@ -310,9 +310,9 @@ class PcscReader:
         """Every slot of the daemon; this reader is the first."""
         return self._daemon.slots
 
-    def insert(self, card: Card | CardPort) -> None:
-        """Put a card in, and wait until the reader has it."""
-        port = self._kit.port(card) if isinstance(card, Card) else card
+    def insert(self, card: Card | CardPort | None = None) -> None:
+        """Put a card in, the test's own if none is given, and wait until the reader has it."""
+        port = self._kit.port(card) if card is None or isinstance(card, Card) else card
         self._place.insert(port)
         self._daemon.wait(self._slot, present=True)
 
@@ -325,15 +325,3 @@ class PcscReader:
         """Take the card out and put another in."""
         self.remove()
         self.insert(card)
-
-    def __enter__(self) -> Self:
-        self.insert(self._kit.port())
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.remove()

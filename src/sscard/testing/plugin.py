@@ -148,8 +148,12 @@ def sscard_pcsc(_sscard_kit: "Kit", request: pytest.FixtureRequest) -> "Iterator
     _needs_emulator(_sscard_kit, "sscard_pcsc has a reader of its own")
     from sscard.testing.kit import PcscReader  # noqa: PLC0415
 
-    with PcscReader(request.getfixturevalue("_sscard_pcscd"), _sscard_kit) as reader:
+    reader = PcscReader(request.getfixturevalue("_sscard_pcscd"), _sscard_kit)
+    try:
+        reader.insert()
         yield reader
+    finally:
+        reader.remove()
 
 
 def _needs_emulator(kit: "Kit", what: str) -> None:
