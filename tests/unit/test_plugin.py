@@ -110,6 +110,21 @@ def test_fails(sscard_reader):
     assert "0020000003" not in text
 
 
+@pytest.mark.parametrize(
+    "apdu", ["002000000312345678", "0020000008123456", "0020000002123456", "00200000123456"]
+)
+def test_a_pin_with_a_wrong_length_is_masked_too(apdu):
+    from sscard.testing.kit import Kit, Trace
+
+    kit, seen = Kit(), Trace()
+    port = kit.port()
+    port.power_on()
+    seen.note(bytes.fromhex(apdu), port.transmit(bytes.fromhex(apdu)))
+    for text in (str(kit.trace), str(seen)):
+        assert "not shown" in text
+        assert not any(digits in text for digits in ("1234", "3456", "5678", "[56]", "86 bytes"))
+
+
 def test_the_trace_to_look_at(project):
     project("""
 def test_it(sscard_reader, sscard_trace):

@@ -57,7 +57,8 @@ def explain_command(
         parts.append(data_of.explain_data(command, name, domain, directory))
     if command.le is not None:
         words = "all there is" if command.le == 256 else f"{command.le} bytes"
-        parts.append(Explanation("Le", words, bytes((command.le & 0xFF,))))
+        stray = command.le != 256 and any(part.secret for part in parts)  # of a PIN, miscounted
+        parts.append(Explanation("Le", words, bytes((command.le & 0xFF,)), secret=stray))
     ref = entries[0].ref if len(entries) == 1 else ""
     return Explanation(name, "", command.build(), tuple(parts), ref)
 

@@ -75,7 +75,7 @@ def _exchange(event: Exchanged) -> Explanation:
     command = _command_of(event.command)
     place = PLACES.get(event.applet, event.domain)
     if command is None:
-        asked = Explanation("command", "not a short command APDU", event.command)
+        asked = _no_command(event.command)
     else:
         asked = explain_command(command, place)
     parts = [asked, _answer(event.response, command, place, None)]
@@ -100,6 +100,14 @@ def _command_of(command: bytes | str) -> Command | None:
         return Command.parse(_bytes_of(command))
     except MalformedApdu:
         return None
+
+
+def _no_command(raw: bytes) -> Explanation:
+    """Bytes with the wrong lengths; what follows the header may well be a PIN or a key."""
+    parts = [Explanation("header", "", raw[:4])]
+    if raw[4:]:
+        parts.append(Explanation("the rest", "", raw[4:], secret=True))
+    return Explanation("command", "not a short command APDU", raw, tuple(parts))
 
 
 def _answer(
@@ -233,7 +241,7 @@ def _of_kind(kind: str, raw: bytes, domain: int | None, directory: int | None) -
         case "command":
             command = _command_of(raw)
             if command is None:
-                return Explanation("command", "not a short command APDU", raw)
+                return _no_command(raw)
             return explain_command(command, domain, directory)
         case "answer":
             return _answer(raw, None, domain, directory)
