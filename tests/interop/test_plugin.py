@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sscard.sample import sample_card
+from sscard.transport.memory import PoweredSlot
+
 ROOT = Path(__file__).parents[2]
 
 OVER_PCSCD = '''
@@ -87,6 +90,46 @@ def test_the_page_s_test_over_pcscd_passes(tmp_path):
     assert "1 passed, 8 deselected" in pytest_in(tmp_path, sys.executable, "-k", "opensc")
 
 
+BOTH = """
+import pytest
+
+SSSE = list(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00"))
+
+def test_pin(sscard_reader, sscard_trace):
+    connection = sscard_reader.createConnection()
+    connection.connect()
+    assert connection.transmit(SSSE)[1] in (0x61, 0x90)
+    assert connection.transmit([0, 0x20, 0, 0, 3, 0x12, 0x34, 0x56])[1:] == (0x90, 0x00)
+    connection.disconnect()
+    assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
+    assert "VERIFY in SSSE" in str(sscard_trace) and "1234" not in str(sscard_trace)
+
+@pytest.mark.sscard(profile="pin-blocked")
+def test_blocked(sscard_reader):
+    pass
+"""
+
+
+@pytest.mark.interop
+@pytest.mark.requires("pcscd", "vpcd", "pyscard")
+@pytest.mark.parametrize("link", ["t0", "apdu"])
+def test_the_same_tests_against_a_reader_of_pcscd(serve, slots, clients, tmp_path, link):
+    """The virtual reader plays the physical one."""
+    serve(PoweredSlot(sample_card(), link=link))
+    (tmp_path / "test_both.py").write_text(BOTH, encoding="utf-8")
+    emulated = pytest_in(tmp_path, sys.executable)
+    assert "2 passed" in emulated
+    real = ("--sscard-reader", slots[0].name, "-rs")
+    there = pytest_in(tmp_path, sys.executable, *real, environment=clients.environment)
+    assert "1 passed, 1 skipped" in there, there
+    assert "about a card 'pin-blocked', in the reader is 'sample'" in there
+    gone = pytest_in(
+        tmp_path, sys.executable, "--sscard-reader", "none of these",
+        environment=clients.environment,
+    )  # fmt: skip
+    assert f"'none of these' is no reader; there are: {slots[0].name}" in gone
+
+
 @pytest.mark.requires("pyscard")
 def test_without_pcscd_its_tests_are_skipped_with_the_reason(tmp_path):
     (tmp_path / "conftest.py").write_text(
@@ -153,12 +196,10 @@ def run(*command, cwd=None):
     return done.stdout
 
 
-def pytest_in(folder, python, *words):
+def pytest_in(folder, python, *words, environment=os.environ):
     """Run pytest in another project's folder; return what it says."""
     command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *words]
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
-    }
+    clean = {name: value for name, value in environment.items() if not name.startswith("PYTEST")}
     done = subprocess.run(
         command,
         capture_output=True,
@@ -166,6 +207,6 @@ def pytest_in(folder, python, *words):
         timeout=120,
         check=False,
         cwd=folder,
-        env=environment,
+        env=clean,
     )
     return done.stdout + done.stderr

@@ -74,10 +74,7 @@ def explain_event(event: Event, *, reveal: bool = False) -> Explanation:
 def _exchange(event: Exchanged) -> Explanation:
     command = _command_of(event.command)
     place = PLACES.get(event.applet, event.domain)
-    if command is None:
-        asked = _no_command(event.command)
-    else:
-        asked = explain_command(command, place)
+    asked = _no_command(event.command) if command is None else explain_command(command, place)
     parts = [asked, _answer(event.response, command, place, None)]
     if event.refusal is not None:
         parts.append(Explanation("refused because", event.refusal.why, ref=event.refusal.ref))
