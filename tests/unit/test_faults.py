@@ -233,6 +233,7 @@ def test_cos_1_2_power_cut_in_a_command_leaves_before_or_a_try_spent(phase):
 def test_cos_1_2_power_is_not_cut_where_there_is_no_such_operation():
     terminal = port(faults.torn(0, 2))
     assert sent(terminal, SSSE, NUMBER)[1].endswith("9000")
+    assert sent(terminal, WRONG) == ["63c5"], "the tear was that command's alone"
     terminal = port(faults.torn(500, 2))
     assert sent(terminal, SSSE, PIN, WRONG)[1:] == ["9000", "63c5"]
 
@@ -307,6 +308,8 @@ def test_a_fault_of_the_card_wants_the_card():
 
 
 def test_card_removed_is_what_a_slot_hears():
-    terminal = port(faults.removed(1))
+    card = sample_card()
+    terminal = port(faults.removed(1), card=card)
     with pytest.raises(CardRemoved):
         terminal.transmit(SSSE)
+    assert card.activation is None

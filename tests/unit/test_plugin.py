@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import sscard.testing.kit  # pytester forgets what is first imported in it; Rust does not
+from sscard.testing.faults import dies, mute
+from sscard.testing.kit import (  # pytester forgets what is first imported in it; Rust does not
+    Kit,
+    Trace,
+    Wanted,
+    unsuitable,
+)
 
 pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
 import sscard.transport.pcsc
@@ -114,8 +120,6 @@ def test_fails(sscard_reader):
     "apdu", ["002000000312345678", "0020000008123456", "0020000002123456", "00200000123456"]
 )
 def test_a_pin_with_a_wrong_length_is_masked_too(apdu):
-    from sscard.testing.kit import Kit, Trace
-
     kit, seen = Kit(), Trace()
     port = kit.port()
     port.power_on()
@@ -230,6 +234,23 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
         result = run("--sscard-reader", "Bench 3", "-k", "right")
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*'Bench 3' is no reader; there are: Bench 1, Bench 2*"])
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({}, ""),
+        ({"profile": "sample"}, ""),
+        ({"link": "t0"}, ""),
+        ({"profile": "v1"}, "'v1', in the reader is 'sample'"),
+        ({"state": "expired"}, "'sample expired', in the reader is 'sample'"),
+        ({"faults": (mute(), dies(3))}, "mute after 0 commands, dead after 3 commands"),
+        ({"overrides": {"ssse.pin.tries_left": 2}}, "ssse.pin.tries_left"),
+    ],
+)
+def test_what_the_card_in_a_reader_cannot_serve(words, reason):
+    told = unsuitable(Wanted(**words), "sample")
+    assert told == reason if not reason else reason in told
 
 
 def test_workers_of_xdist_do_not_meet(project):

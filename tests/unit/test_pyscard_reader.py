@@ -92,6 +92,10 @@ def test_observers_and_error_chains(reader):
     connection.transmit(SSSE)
     connection.disconnect()
     assert seen == ["connect", *["command", "response"] * 2, "disconnect"]
+    unobserved = connected(reader)
+    unobserved.setErrorCheckingChain(chain)
+    with pytest.raises(SWException):
+        unobserved.transmit([0, 0xB2, 9, 0x2C, 0])
 
 
 def test_a_session_by_name(reader):
