@@ -49,6 +49,14 @@ def test_the_next_test_has_its_own_card_and_the_same_daemon(sscard_pcsc, sscard_
     sscard_pcsc.swap(sscard_profile("pin-blocked"))
     assert answers(sscard_pcsc, SSSE, PIN) == ["9000", "6983"]
 
+def test_pyscard_in_this_process_sees_it_too(sscard_pcsc):
+    from smartcard.System import readers
+    connection = next(r for r in readers() if str(r) == sscard_pcsc.name).createConnection()
+    connection.connect()
+    assert connection.transmit(SSSE)[1:] == (0x90, 0x00)
+    connection.disconnect()
+    connection.release()
+
 @pytest.mark.sscard(faults=(faults.altered("SW", bytes.fromhex("6A88"), 2),
                             faults.wrong_atr(bytes.fromhex("3B00"))))
 def test_faults_over_vpcd(sscard_pcsc):
@@ -78,7 +86,7 @@ def failure(reader):
 def test_a_private_pcscd_once_a_run_with_faults_too(tmp_path):
     (tmp_path / "test_terminal.py").write_text(OVER_PCSCD, encoding="utf-8")
     done = pytest_in(tmp_path, sys.executable, "-p", "no:xdist")
-    assert "5 passed" in done, done
+    assert "6 passed" in done, done
 
 
 @pytest.mark.interop

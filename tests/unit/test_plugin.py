@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# what is first imported inside pytester is forgotten after it, which Rust's modules do not survive
 from sscard.testing.faults import dies, mute
-from sscard.testing.kit import (  # pytester forgets what is first imported in it; Rust does not
-    Kit,
-    Trace,
-    Wanted,
-    unsuitable,
-)
+from sscard.testing.kit import Kit, Trace, Wanted, unsuitable
 
 pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
 import sscard.transport.pcsc
