@@ -27,7 +27,7 @@ LINKS = pytest.mark.parametrize("link", ["apdu", "t0"])
 
 @pytest.fixture
 def emvtool(require):
-    """`emvtool(link, digits, *words)`: what it prints, without frames, and the APDUs."""
+    """`emvtool(link, profile, *words)`: what it prints, without frames, and the APDUs."""
     require("emvtool")
     python = str(EMV_PYTHON)
     asked = subprocess.run(
@@ -36,9 +36,9 @@ def emvtool(require):
     if asked.returncode:
         pytest.fail(".venv-emv is older than its recipe: remove it and run make deps")
 
-    def call(link, digits, *words):
+    def call(link, profile, *words):
         done = subprocess.run(
-            [python, str(EMVTOOL), link, str(digits), *words],
+            [python, str(EMVTOOL), link, profile, *words],
             env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,
@@ -55,9 +55,9 @@ def emvtool(require):
 @pytest.mark.requires("emvtool")
 @LINKS
 def test_pse_1_emvtool_reads_the_application_in_process(emvtool, link):
-    text, _ = emvtool(link, 19, "listapps")
+    text, _ = emvtool(link, "pboc", "listapps")
     assert '| 0 | "PBOC DEBIT" | [A0 00 00 03 33 01 01 01] |' in text
-    text, apdus = emvtool(link, 16, "appdata", "0")
+    text, apdus = emvtool(link, "pboc-16", "appdata", "0")
     assert "| [5A] | Application Primary Account Number (PAN) | 6210950000000017 |" in text
     assert "| [5F 20] | Cardholder Name | " in text
     assert "| [9F 42] | Application Currency Code | CNY |" in text
@@ -68,10 +68,10 @@ def test_pse_1_emvtool_reads_the_application_in_process(emvtool, link):
 @LINKS
 def test_pse_4_4_emvtool_verifies_the_pin_and_asks_for_an_arqc_in_process(emvtool, link):
     """What it makes of the answer is its own: it knows an IAD of 7 bytes only."""
-    text, apdus = emvtool(link, 19, "-p", "1111", "cap")
+    text, apdus = emvtool(link, "pboc", "-p", "1111", "cap")
     assert text.endswith("Invalid PIN")
     assert not [command for command, _ in apdus if command.startswith("80ae")]
-    _, apdus = emvtool(link, 19, "-p", "123456", "cap", "-c", "12345678")
+    _, apdus = emvtool(link, "pboc", "-p", "123456", "cap", "-c", "12345678")
     assert ("002000800826123456ffffffff00", "9000") in apdus
     asked = [n for n, (command, _) in enumerate(apdus) if command.startswith("80ae80")]
     assert len(asked) == 1
