@@ -69,6 +69,19 @@ def test_t0(sscard_card, sscard_reader):
     connection.connect()
     assert connection.transmit(SSSE)[1:] == (0x61, 0x18)
 
+def ppse(reader):
+    connection = reader.createConnection()
+    connection.connect()
+    return connection.transmit(list(bytes.fromhex("00A404000E325041592E5359532E444446303100")))[1:]
+
+@pytest.mark.sscard(profile="pboc-contactless", interface="contactless")
+def test_through_the_air(sscard_reader):
+    assert ppse(sscard_reader) == (0x90, 0x00)
+
+@pytest.mark.sscard(profile="pboc-contactless")
+def test_by_contacts(sscard_reader):
+    assert ppse(sscard_reader) == (0x6A, 0x82)
+
 def test_cards_are_put_in_and_taken_out(sscard_reader, sscard_profile):
     sscard_reader.swap(sscard_profile("pin-blocked"))
     assert verify(sscard_reader) == "6983"
@@ -95,7 +108,7 @@ def test_readers_lists_it_alone(sscard_reader):
     from smartcard.System import readers
     assert readers() == [sscard_reader]
 """)
-    run().assert_outcomes(passed=10)
+    run().assert_outcomes(passed=12)
 
 
 def test_a_failure_shows_the_trace_in_words_and_no_pin(project, pytester):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sscard.card import Card, Snapshot
+from sscard.card import Card, Interface, Snapshot
 from sscard.cos.trace import Event, Exchanged
 from sscard.errors import PowerLoss, TransportError
 from sscard.inspect import explain, explain_event
@@ -38,7 +38,7 @@ class Wanted:
     """The card a test asks for: a profile, perhaps in a state, with other values and faults.
 
     `profile` may name a state of `sscard.states` alone; it is then one of the sample card.
-    `link` is how the card answers.
+    `link` is how the card answers, `interface` through which of its two.
     """
 
     profile: str = "sample"
@@ -46,6 +46,7 @@ class Wanted:
     overrides: Mapping[str, object] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     link: Link = "apdu"
+    interface: Interface = "contact"
 
     @property
     def title(self) -> str:
@@ -225,9 +226,10 @@ class Kit:
         `card` None: the one the test asks for. Another one has no faults.
         """
         if card is None:
-            inner = faulty(self.card, *self.wanted.faults, link=self.wanted.link)
+            card, faults = self.card, self.wanted.faults
         else:
-            inner = faulty(card, link=self.wanted.link)
+            faults = ()
+        inner = faulty(card, *faults, link=self.wanted.link, interface=self.wanted.interface)
         return _Recorded(inner, self.trace)
 
     def reader(self) -> AbstractContextManager[Any]:

@@ -27,8 +27,9 @@ __all__ = [
 
 _KIT = pytest.StashKey["Kit"]()
 _MARKER = (
-    "sscard(profile='sample', state=None, overrides={}, faults=(), link='apdu'): the card of the"
-    " sscard_ fixtures; profile may name a state, such as 'pin-blocked'"
+    "sscard(profile='sample', state=None, overrides={}, faults=(), link='apdu',"
+    " interface='contact'): the card of the sscard_ fixtures; profile may name a state, such as"
+    " 'pin-blocked'"
 )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sscard.card import Card
+from sscard.card import Activation, Card, Interface
 from sscard.errors import SscardError
 from sscard.transport.memory import PoweredSlot
 from sscard.transport.port import CardPort, Link
@@ -83,14 +84,29 @@ class Wrapper:
         return when(apdu) if callable(when) else when == self.commands
 
 
-def faulty(card: Card | CardPort, *faults: Fault, link: Link = "apdu") -> CardPort:
+class _Through(NamedTuple):
+    """A card that is powered through one of its interfaces."""
+
+    card: Card
+    interface: Interface
+
+    def power_on(self, *, link: Link) -> Activation:
+        return self.card.power_on(link, interface=self.interface)
+
+
+def faulty(
+    card: Card | CardPort,
+    *faults: Fault,
+    link: Link = "apdu",
+    interface: Interface = "contact",
+) -> CardPort:
     """Return a card with faults, the first nearest to it, for any reader.
 
-    `link` is how an emulated `card` answers. Errors: `SscardError` for a fault of the card
-    around a port behind which no emulated card is known.
+    `link` and `interface` are how an emulated `card` answers. Errors: `SscardError` for a fault of
+    the card around a port behind which no emulated card is known.
     """
     emulated = card if isinstance(card, Card) else None
-    port: CardPort = PoweredSlot(card, link=link) if isinstance(card, Card) else card
+    port = PoweredSlot(_Through(card, interface), link=link) if isinstance(card, Card) else card
     for fault in faults:
         port = fault.around(port, emulated)
     return port
