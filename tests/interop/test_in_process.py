@@ -12,6 +12,7 @@ from sscard.inspect.values import stored
 from sscard.sample import sample_card, sample_psam
 from sscard.terminal.psam_source import PsamSource
 from sscard.testing.conformance import Bench, Outcome, run_suite, suites
+from sscard.testing.machines import SsseMachine
 from sscard.testing.runner import Rig, check, run
 from sscard.testing.script import parse
 
@@ -129,3 +130,30 @@ def test_the_scripts_of_the_specification_pass_through_pyscard(readers, area, li
         check(script, outcomes)
         ran += len(outcomes)
     assert ran > 20
+
+
+@pytest.mark.requires("pyscard")
+def test_card_and_model_in_lockstep_through_pyscard():
+    from hypothesis import HealthCheck, settings
+    from hypothesis.stateful import run_state_machine_as_test
+
+    class ThroughPyscard(SsseMachine):
+        def __init__(self):
+            super().__init__()
+            self.reader.swap(self.card)
+            self.power = PcscPort(self.reader.name)
+
+        def teardown(self):
+            self.power.close()
+
+    from sscard.transport.pcsc import PcscPort
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    ThroughPyscard.reader = VirtualReader("bench")
+    with installed(ThroughPyscard.reader, alone=True):
+        run_state_machine_as_test(
+            ThroughPyscard,
+            settings=settings(
+                max_examples=30, stateful_step_count=30, suppress_health_check=list(HealthCheck)
+            ),
+        )
