@@ -143,6 +143,12 @@ def test_card_and_model_in_lockstep_through_pyscard():
             self.reader.swap(self.card)
             self.power = PcscPort(self.reader.name)
 
+        def send(self, apdu, name=""):
+            raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+            if len(raw) < 4:  # no reader takes it: neither card nor model gets to see it
+                return b"\x67\x00"
+            return super().send(raw, name)
+
         def teardown(self):
             self.power.close()
 
