@@ -9,7 +9,10 @@ It predicts status word and data of every command of 2.2 for a finished applicat
 and says why, from commands elsewhere than in the PSE and from GET DATA of the COS's objects.
 """
 
+import hashlib
 from fnmatch import fnmatchcase
+from functools import partial
+from collections.abc import Callable
 from typing import Final
 
 from sscard.iso import tlv
@@ -161,17 +164,18 @@ class PseModel(Scripts):
         if ins in _SCRIPTS:
             return self.script(command)
         self._check_form(command)
-        return {
+        handlers: dict[int, Callable[[Command], Answer]] = {
             0xA8: self._gpo,
-            0x20: lambda c: self._verify(c, challenge),
+            0x20: partial(self._verify, challenge=challenge),
             0x88: self._internal,
             0xAE: self._generate,
             0x82: self._external,
             0xCA: self._get_data,
             0xB2: self._read_record,
-            0x84: lambda c: self._get_challenge(c, response),
-            0xC0: lambda _: Answer((self.policy.pse_empty_get_response,)),
-        }[ins](command)
+            0x84: partial(self._get_challenge, response=response),
+            0xC0: self._get_response,
+        }
+        return handlers[ins](command)
 
     def _check_form(self, command: Command) -> None:
         """P1 and P2, then an Lc that needs no state."""
@@ -260,17 +264,20 @@ class PseModel(Scripts):
         self.challenge = response[:-2]
         return Answer(("9000", "6700"), None)
 
+    def _get_response(self, command: Command) -> Answer:
+        raise Refused(self.policy.pse_empty_get_response)
+
     # --- opening (3) ---------------------------
 
     def _gpo(self, command: Command) -> Answer:
         self._need("SELECTED")
         debit = self.debit
+        if debit.blocked == "ever":
+            raise Refused("6985")
         if command.data[0] != 0x83:
             raise Refused("6A80")
         if command.data[1] != len(command.data) - 2:
             raise Refused("6700")
-        if debit.blocked == "ever":
-            raise Refused("6985")
         self.state["atc"] += 1
         if self.state["atc"] == 0xFFFF:
             debit.blocked = "ever"
@@ -396,7 +403,7 @@ class PseModel(Scripts):
             blocked=was_blocked, rules=self._rules,
         )  # fmt: skip
         with_cda = with_cda and answer != "AAC"
-        here.cvr = int(cvr[2:], 16) | (2 if with_cda else 0)
+        here.cvr = int.from_bytes(bytes.fromhex(cvr)[1:], "big") | (2 if with_cda else 0)
         self.state = after
         said = here.pdol_data + data if with_cda else None
         ac, response = self._response(cid, values, said)
@@ -425,7 +432,7 @@ class PseModel(Scripts):
             rules=self._rules,
         )  # fmt: skip
         with_cda = with_cda and answer != "AAC"
-        here.cvr = int(cvr[2:], 16) | (2 if with_cda else 0)
+        here.cvr = int.from_bytes(bytes.fromhex(cvr)[1:], "big") | (2 if with_cda else 0)
         self.state = after
         said = here.pdol_data + here.cdol1_data + data if with_cda else None
         response = self._response(cid, values, said)[1]
@@ -533,6 +540,4 @@ def _pin_of(block: bytes) -> str:
 
 
 def _sha1(data: bytes) -> bytes:
-    import hashlib
-
     return hashlib.sha1(data, usedforsecurity=False).digest()

@@ -68,7 +68,8 @@ def _converted(tags: Tags, amount: int, rules: Rules) -> int | None:
         return None
     digits = tags["9F73"]
     whole, rest = divmod(amount * int(digits[1:]), 10 ** int(digits[0]))
-    return whole + (rules.rounded and 2 * rest >= 10 ** int(digits[0]))
+    up = rules.rounded and 2 * rest >= 10 ** int(digits[0])
+    return int(whole + up)
 
 
 def _dual_share(tags: Tags, terminal: Tags, rules: Rules) -> int | None:

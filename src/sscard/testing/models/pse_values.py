@@ -11,6 +11,7 @@ from sscard.iso import tlv
 
 __all__ = [
     "AC_ITEMS",
+    "CHANGEABLE",
     "DIRECTORY",
     "READABLE",
     "Crypto",
@@ -29,12 +30,15 @@ __all__ = [
 DIRECTORY: Final = b"1PAY.SYS.DDF01"
 
 READABLE: Final = frozenset(
-    "9F13 9F17 9F36 9F4F 9F51 9F52 9F53 9F54 9F56 9F57 9F58 9F59 9F5C 9F72 9F73 9F75 9F76 "
-    "9F77 9F78 9F79 9F6D 9F5D 9F68 9F6B".split()
+    f"9F{low}"
+    for low in (
+        *("13", "17", "36", "4F", "51", "52", "53", "54", "56", "57", "58", "59", "5C"),
+        *("5D", "68", "6B", "6D", "72", "73", "75", "76", "77", "78", "79"),
+    )
 )
 """Tags of GET DATA on a card of the 2010 edition (2.3)."""
 CHANGEABLE: Final = frozenset(
-    "9F53 9F54 9F58 9F59 9F5C 9F6D 9F72 9F73 9F75 9F77 9F78 9F79".split()
+    f"9F{low}" for low in ("53", "54", "58", "59", "5C", "6D", "72", "73", "75", "77", "78", "79")
 )
 """Tags PUT DATA may change (5.1)."""
 
@@ -197,7 +201,7 @@ def concatenated(entries: Dol, *sources: Mapping[int, bytes]) -> bytes:
     for tag, length in entries:
         value = next((source[tag] for source in sources if tag in source), b"")
         if tag in _NUMERIC:
-            result += value.rjust(length, b"\0")[len(value) - length if len(value) > length else 0 :]
+            result += value.rjust(length, b"\0")[max(len(value) - length, 0) :]
         else:
             result += value[:length].ljust(length, b"\0")
     return result
