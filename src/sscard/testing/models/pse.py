@@ -110,7 +110,7 @@ class PseModel(Scripts):
         if not to_mf and not 5 <= len(command.data) <= 16:
             raise Refused("6700")
         if to_mf:
-            self.session = PseSession()
+            self.session, self.search = PseSession(), None
             return Answer(("9000",), None)
         place = self._named(command.data, again=command.p2 == 2)
         if not place:
@@ -149,6 +149,8 @@ class PseModel(Scripts):
         ins, here = command.ins, self.session
         if here.place == "":
             return Answer.abstain("no environment is current")
+        if command.cla & 0x03:
+            raise Refused("6E00")
         if here.place == "PSE" and ins not in _IN_THE_DIRECTORY:
             if ins == 0x82 and command.cla == 0 and len(command.data) == 10:
                 raise Refused("6E00")
