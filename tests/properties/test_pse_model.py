@@ -41,7 +41,7 @@ def machine(name):
     return type(f"Pse_{name}", (PseMachine,), {"settings": CARDS[name]})
 
 
-def play(subject, examples, steps=25, **more):
+def play(subject, examples, steps=25):
     run_state_machine_as_test(
         subject,
         settings=settings(
@@ -49,7 +49,6 @@ def play(subject, examples, steps=25, **more):
             stateful_step_count=steps,
             suppress_health_check=list(HealthCheck),
             deadline=None,
-            **more,
         ),
     )
 

@@ -81,17 +81,15 @@ def _risk_data() -> st.SearchStrategy[str]:
 def _profiles() -> st.SearchStrategy[dict[str, str]]:
     """Settings of a card: risk data, AIP, issuer data, log format, PDOL."""
     aips = ("7C00", "7C00", "7D00", "7D00", "5C00", "7800", "7900")
-    issuer = ("0701010300000001", "07010103000000010A01", "07010103000000010A02",
-              "07010103000000010F03", "07010103000000010F04", "070101030000000103A1B2C3")  # fmt: skip
+    discretionary = ("", "0A01", "0A02", "0F03", "0F04", "03A1B2C3")
+    issuer = tuple(f"0701010300000001{data}" for data in discretionary)
     pdol = "A51C500A50424F432044454249548701019F38069F7A019F0206BF0C059F4D020B0A"
     pdol = f"A5{len(pdol) // 2 - 2:02X}{pdol[4:]}"
     return st.fixed_dictionaries(
         {
             "0E01": _risk_data(),
             "0D01": st.sampled_from((_LOG_FORMAT, _LOG_FORMAT, _LOG_FORMAT, "9F4F059F36029A03")),
-            "9104": st.sampled_from(aips).map(
-                lambda aip: f"8202{aip}940C080101001001020118010300"
-            ),
+            "9104": st.sampled_from(aips).map(lambda aip: f"8202{aip}940C080101001001020118010300"),
             "9200": st.sampled_from(issuer).map(lambda iad: f"9F10{len(iad) // 2:02X}{iad}"),
         },
         optional={"9102": st.just(pdol)},
@@ -163,9 +161,7 @@ class PseMachine(RuleBasedStateMachine):
         known = {n: v for n, v in self.settings.items() if n in PsePolicy.__dataclass_fields__}
         self.model = PseModel(subject.debit, self.bank, PsePolicy(**known))
         self.power = self.card.power_on()
-        self.log: list[Line] = [
-            CardLine(self.profile, tuple({**changes, **self.settings}.items()))
-        ]
+        self.log: list[Line] = [CardLine(self.profile, tuple({**changes, **self.settings}.items()))]
         self.last_mac = self.last_arpc = bytes(8)
         self.challenge = b""
         self.send(SELECT_ADF, "SELECT")
@@ -381,10 +377,19 @@ class PseMachine(RuleBasedStateMachine):
             "log": ("04DC015C", bytes(45)),
         }[kind]
 
-    @rule(spoil=_SPOILS, dice=st.integers(0, 5))
-    def block_card(self, spoil: str, dice: int) -> None:
-        """CARD BLOCK, seldom with the right MAC."""
-        self.issue("card", spoil if not dice else "bit", 0)
+    @rule(spoil=_SPOILS, dice=st.integers(0, 5), then=st.sampled_from((*_SELECTS, "")))
+    def block_card(self, spoil: str, dice: int, then: str) -> None:
+        """CARD BLOCK, seldom with the right MAC; then what its session may still do."""
+        if dice:
+            self.issue("card", spoil or "bit", 0)
+            return
+        self.transaction("", 0x80, Terms(), "none", "3030", 0x40, [], [])
+        self.issue("card", "", 0)
+        self.issue("limit", "", 1)
+        if then:
+            self.send(then, "SELECT")
+        self.gpo("")
+        self.get_data("9F36")
 
     # --- reading ---------------------------
 

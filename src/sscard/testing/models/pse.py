@@ -10,15 +10,15 @@ and says why, from commands elsewhere than in the PSE and from GET DATA of the C
 """
 
 import hashlib
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
-from collections.abc import Callable
 from typing import Final
 
 from sscard.iso import tlv
 from sscard.iso.apdu import Command, MalformedApdu
 from sscard.testing.models.pse_risk import BLANK, Bits, Rules, State, first, second
-from sscard.testing.models.pse_scripts import Scripts
+from sscard.testing.models.pse_scripts import SCRIPTS, Scripts
 from sscard.testing.models.pse_values import (
     AC_ITEMS,
     DIRECTORY,
@@ -44,7 +44,6 @@ _CLASSES: Final = {
 }  # fmt: skip
 """The one class of each instruction of 2.2."""
 _IN_THE_DIRECTORY: Final = (0xB2, 0xCA, 0x84, 0xC0)
-_SCRIPTS: Final = (0x1E, 0x18, 0x16, 0x24, 0xDA, 0xDC)
 _KNOWN_TO_THE_COS: Final = frozenset((0x82, 0xC0, 0xCA, 0xD4, 0xE0, 0xE2, 0xE4, 0xE6, 0xE8, 0xEE))
 
 
@@ -92,7 +91,7 @@ class PseModel(Scripts):
                 return self._select(command)
             if self.session.place == "MF":
                 return Answer.abstain("the MF is the COS's")
-            if self.card_blocked and not self.session.outlives_block:
+            if self.session.place == "":
                 return Answer(("6A81",))
             return self._execute(command, challenge, response)
         except Refused as refusal:
@@ -103,8 +102,8 @@ class PseModel(Scripts):
     def _select(self, command: Command) -> Answer:
         here = self.session
         to_mf = (command.p1, command.p2, command.data) == (0, 0, b"\x3f\x00")
-        if here.place == "MF" and command.p1 != 4:
-            return Answer.abstain("the MF is the COS's")
+        if not to_mf and here.place in {"MF", ""} and command.p1 != 4:
+            return Answer.abstain("outside the PSE these are the COS's")
         if not to_mf and (command.p1 != 4 or command.p2 not in (0, 2)):
             raise Refused("6A86")
         if not to_mf and not 5 <= len(command.data) <= 16:
@@ -114,7 +113,6 @@ class PseModel(Scripts):
             return Answer(("9000",), None)
         place = self._named(command.data, again=command.p2 == 2)
         if not place:
-            here.outlives_block = False
             if here.place == "ADF" and self.policy.pse_failed_select == "reset":
                 self.session = PseSession("ADF", "SELECTED")
             raise Refused("6A82")
@@ -147,8 +145,6 @@ class PseModel(Scripts):
 
     def _execute(self, command: Command, challenge: bytes, response: bytes) -> Answer:
         ins, here = command.ins, self.session
-        if here.place == "":
-            return Answer.abstain("no environment is current")
         if command.cla & 0x03:
             raise Refused("6E00")
         if here.place == "PSE" and ins not in _IN_THE_DIRECTORY:
@@ -163,9 +159,15 @@ class PseModel(Scripts):
             raise Refused("6D00")
         if command.cla != _CLASSES[ins]:
             raise Refused("6E00")
-        if ins in _SCRIPTS:
+        if ins in SCRIPTS:
+            self.check_parameters(command)
+        else:
+            self._check_parameters(command)
+        if self.card_blocked and not here.outlives_block and ins != 0xC0:
+            raise Refused("6A81")
+        if ins in SCRIPTS:
             return self.script(command)
-        self._check_form(command)
+        self._check_length(command)
         handlers: dict[int, Callable[[Command], Answer]] = {
             0xA8: self._gpo,
             0x20: partial(self._verify, challenge=challenge),
@@ -179,9 +181,9 @@ class PseModel(Scripts):
         }
         return handlers[ins](command)
 
-    def _check_form(self, command: Command) -> None:
-        """P1 and P2, then an Lc that needs no state."""
-        p1, p2, length = command.p1, command.p2, len(command.data)
+    def _check_parameters(self, command: Command) -> None:
+        """P1 and P2, and the one Lc that is the same on every card."""
+        p1, p2 = command.p1, command.p2
         parameters = {
             0xA8: not p1 and not p2,
             0x20: not p1 and p2 in (0x80, 0x88),
@@ -193,11 +195,16 @@ class PseModel(Scripts):
         }
         if not parameters.get(command.ins, True):
             raise Refused("6A86")
+        if command.ins == 0x82 and len(command.data) != 10:
+            raise Refused("6700")
+
+    def _check_length(self, command: Command) -> None:
+        """An Lc that is this card's, whatever the state."""
+        length = len(command.data)
         wanted = {
             0xA8: 2 + dol_length(self._pdol),
-            0x20: 8 if p2 == 0x80 else self.debit.key_size,
+            0x20: 8 if command.p2 == 0x80 else self.debit.key_size,
             0x88: dol_length(self._list(0x9F49, bytes.fromhex("9F3704"))),
-            0x82: 10,
         }
         if length != wanted.get(command.ins, length):
             raise Refused("6700")

@@ -5,7 +5,9 @@ from sscard.testing.models.pse_risk import State
 from sscard.testing.models.pse_values import CHANGEABLE, Crypto, Debit, PsePolicy, PseSession, inner
 from sscard.testing.models.ssse_values import Answer, Refused
 
-__all__ = ["Scripts"]
+__all__ = ["SCRIPTS", "Scripts"]
+
+SCRIPTS = (0x1E, 0x18, 0x16, 0x24, 0xDA, 0xDC)
 
 _MAC = 4
 _COUNT_MOST = 15
@@ -22,9 +24,8 @@ class Scripts:
     card_blocked: bool
 
     def script(self, command: Command) -> Answer:
-        """Follow a script command: P1 and P2, tag and length, session, MAC, then what it asks."""
+        """Follow a script command: tag and length, session, MAC, then what it asks."""
         here, data = self.session, command.data
-        self._parameters(command)
         open_now = (
             here.state in ("ONLINE", "OPEN", "SCRIPT") and here.scripts and here.issuer != "bad"
         )
@@ -49,7 +50,9 @@ class Scripts:
             raise
         return Answer()
 
-    def _parameters(self, command: Command) -> None:
+    @staticmethod
+    def check_parameters(command: Command) -> None:
+        """P1 and P2 of a script (2.2)."""
         ins, p1, p2 = command.ins, command.p1, command.p2
         right = not p1 and not p2
         if ins == 0x24:
