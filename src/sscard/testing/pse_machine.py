@@ -337,6 +337,10 @@ class PseMachine(RuleBasedStateMachine):
     def issue(self, kind: str, spoil: str, fill: int) -> None:
         """A script command, with its MAC or nearly so."""
         header, data = self.script_of(kind, fill)
+        self.issuing(header, data, spoil, kind.upper())
+
+    def issuing(self, header: str, data: bytes, spoil: str = "", name: str = "SCRIPT") -> None:
+        """Send a script of CLA INS P1 P2 and data, its MAC spoilt or not."""
         here, ac1 = self.model.session, self.model.session.ac1 or bytes(8)
         if spoil == "long":
             data += b"\0"
@@ -350,7 +354,7 @@ class PseMachine(RuleBasedStateMachine):
         elif spoil == "last":
             mac, self.last_mac = self.last_mac[:4], mac
         self.last_mac = mac
-        self.send(head + data + mac, kind.upper())
+        self.send(head + data + mac, name)
 
     def script_of(self, kind: str, fill: int) -> tuple[str, bytes]:
         """Return CLA INS P1 P2 and data of a script."""

@@ -33,31 +33,35 @@ class Bank:
         self.size = -(-self.modulus.bit_length() // 8)
         self._private = pow(_EXPONENT, -1, (prime_p - 1) * (prime_q - 1)) if prime_p else 0
 
+    def session_key(self, kind: str, atc: int) -> bytes:
+        """Return the session key of AC, MAC or ENC, 16 bytes (4.2)."""
+        return pboc.session_key(self.keys[kind], atc)
+
     def cryptogram(self, atc: int, data: bytes) -> bytes:
         """Return AC, 8 bytes (4.4)."""
-        return pboc.cryptogram(pboc.session_key(self.keys["AC"], atc), data)
+        return pboc.cryptogram(self.session_key("AC", atc), data)
 
     def arpc(self, atc: int, ac1: bytes, arc: bytes) -> bytes:
         """Return ARPC, 8 bytes (4.7)."""
-        return pboc.arpc(pboc.session_key(self.keys["AC"], atc), ac1, arc)
+        return pboc.arpc(self.session_key("AC", atc), ac1, arc)
 
     def script_mac(self, atc: int, ac1: bytes, header: bytes, data: bytes) -> bytes:
         """Return the MAC of a script, 4 bytes (4.8)."""
-        key = pboc.session_key(self.keys["MAC"], atc)
+        key = self.session_key("MAC", atc)
         return pboc.script_mac(key, header, atc, ac1, data)
 
     def idd_mac(self, atc: int, amounts: bytes) -> bytes:
         """Return the MAC in issuer discretionary data, 4 bytes (4.6)."""
-        return pboc.idd_mac(pboc.session_key(self.keys["MAC"], atc), atc, amounts)
+        return pboc.idd_mac(self.session_key("MAC", atc), atc, amounts)
 
     def pin_change(self, atc: int, new: str, current: str | None) -> bytes:
         """Return the enciphered block of PIN CHANGE, 16 bytes (4.8)."""
         block = pboc.pin_change_block(self.keys["ENC"], new, current)
-        return pboc.script_block_encrypt(pboc.session_key(self.keys["ENC"], atc), block)
+        return pboc.script_block_encrypt(self.session_key("ENC", atc), block)
 
     def new_pin(self, atc: int, enciphered: bytes, current: str | None) -> str:
         """Return the digits of such a block; ValueError when it holds none."""
-        key = pboc.session_key(self.keys["ENC"], atc)
+        key = self.session_key("ENC", atc)
         return pboc.pin_change_digits(
             self.keys["ENC"], pboc.script_block_decrypt(key, enciphered), current
         )
