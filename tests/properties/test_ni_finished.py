@@ -19,9 +19,12 @@ from ssse_desk import Desk
 from ssse_till import MOMENT, TERMINAL, Till
 
 from sscard.card import Card
+from sscard.cos.layout import DomainState
 from sscard.cos.trace import Alarm, Exchanged
 from sscard.keys import session
-from sscard.sample import sample_psam
+from sscard.perso.profile import Profile
+from sscard.perso.script import personalise
+from sscard.sample import blank_card, sample_psam
 from sscard.testing.machines import subject
 from sscard.testing.tear import sweep
 from sscard.testing.trial import Step, record
@@ -531,6 +534,35 @@ def test_ni_13_a_handler_of_the_bank_that_strays_is_stopped(ins, monkeypatch):
     assert desk.sw(f"{row.cla:02X}{ins:02X}0000") == "6F00"
     assert alarms
     assert card.image == image
+
+
+@pytest.mark.parametrize("way", ["native", "cps"])
+def test_ni_1_personalisation_of_the_bank_touches_its_own_pages(way):
+    """STORE DATA in both ways, while the environment is OWNED; the SSSE's bytes stay."""
+    profile = Profile.load("sample")
+    card = blank_card(profile)
+    power = card.power_on()
+    stored = []
+
+    def transmit(raw):
+        before, kernel = card.image, power.kernel
+        current = kernel.current
+        owned = current is not None and current.state != DomainState.CREATED
+        with card.eeprom.recording() as operations:
+            answer = power.transmit(raw)
+        if owned and current.code == PSE and raw[1] != 0xA4:
+            found = extents(before)
+            touched = {operation.address // 64 for operation in operations}
+            assert touched <= RING | set(found[PSE]), raw.hex()
+            if SSSE in found:
+                pages = slice(found[SSSE].start * 64, found[SSSE].stop * 64)
+                assert card.image[pages] == before[pages], raw.hex()
+            stored.append(raw[1])
+        return answer
+
+    personalise(profile, transmit, way)
+    assert stored.count(0xE2) > 10
+    assert (0x50 in stored) == (way == "cps")
 
 
 # --- a PSAM: one domain alone ------------------------------------------------------------------------
