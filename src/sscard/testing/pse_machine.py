@@ -277,7 +277,7 @@ class PseMachine(RuleBasedStateMachine):
         terms=TERMS,
         arpc=st.sampled_from(("none", "", "", "", "bit")),
         arc=_ARCS,
-        closing=st.sampled_from((0x40, 0x40, 0x00, 0x50)),
+        closing=st.sampled_from((0x40, 0x40, 0x40, 0x00, 0x50, 0x80)),
         before=st.lists(_SCRIPTS, max_size=2),
         after=st.lists(_SCRIPTS, max_size=2),
     )
