@@ -12,14 +12,19 @@ import pytest
 from cos_trace import examples, extents
 from hypothesis import given
 from hypothesis import strategies as st
+from pse_desk import PIN_BAD, PIN_OK, terminal_data
+from pse_issuer import Issuer
 from sam_desk import CITY, CSN8, SELECT, SamDesk
 from ssse_desk import Desk
 from ssse_till import MOMENT, TERMINAL, Till
 
 from sscard.card import Card
+from sscard.cos.layout import DomainState
 from sscard.cos.trace import Alarm, Exchanged
 from sscard.keys import session
-from sscard.sample import sample_psam
+from sscard.perso.profile import Profile
+from sscard.perso.script import personalise
+from sscard.sample import blank_card, sample_psam
 from sscard.testing.machines import subject
 from sscard.testing.tear import sweep
 from sscard.testing.trial import Step, record
@@ -162,6 +167,37 @@ class Visitor:
         )[which]:
             self.desk(raw)
 
+    def pay(self, pin, order, good):
+        """A transaction: PIN, ARQC, ARPC, the second GENERATE AC at "2", scripts of a letter each."""
+        for raw in (DEBIT, "80A80000028300", (PIN_BAD, PIN_OK)[pin]):
+            self.desk(raw)
+        answer = self.desk(_generate("80"))
+        if answer[:6] != "801380":
+            return
+        issuer = Issuer(answer)
+        self.desk(issuer.arpc() if good else "008200000A00000000000000003030")
+        for letter in order:
+            if letter == "2":
+                self.desk(_generate("40", "3030"))
+            elif letter == "N":
+                self.desk(issuer.pin_change("123456", "123456"))
+            else:
+                header, data = SCRIPTS[letter]
+                self.desk(issuer.script(header, bytes.fromhex(data), wrong=letter == "W"))
+        for raw in ("80CA9F3600", "80CA9F1300", "00B2015C00"):
+            self.desk(raw)
+
+
+SCRIPTS = {
+    "B": ("841E0000", ""), "U": ("84180000", ""), "P": ("84240000", ""), "D": ("04DA9F58", "05"),
+    "W": ("04DA9F59", "07"), "R": ("04DC010C", "70405713" + "62" * 62),
+}  # fmt: skip
+
+
+def _generate(p1, arc=""):
+    data = arc + terminal_data()
+    return f"80AE{p1}00{len(data) // 2:02X}{data}00"
+
 
 def _transaction(amount):
     from sscard.keys.purse import Transaction
@@ -186,7 +222,10 @@ SOCIAL = st.one_of(
     _step("account", st.sampled_from((0, 0, 1)), _mostly),
     _step("read"),
 )
-BANK = _step("debit", st.integers(0, 2))
+PAY = _step(
+    "pay", _mostly, st.sampled_from(("2", "D2R", "BU2", "2PDW", "N2", "W2D", "2BU")), _mostly
+)
+BANK = st.one_of(_step("debit", st.integers(0, 2)), PAY)
 STEPS = {SSSE: SOCIAL, PSE: BANK}
 
 
@@ -370,6 +409,160 @@ def test_ni_14_a_copy_goes_on_as_the_original_would(before, after):
     ]
     logs = [(v.log, v.card.image) for v in (Visitor(copy).play(after) for copy in copies)]
     assert logs[0] == logs[1] == logs[2]
+
+
+# --- the debit application, in full ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["D2R", "BU2", "2PDR", "N2", "2BU"])
+def test_a_transaction_without_a_mistake_is_done(order):
+    visitor = Visitor(CARD.snapshot.fork()).play([(PSE, [("pay", 1, order, 1)])])
+    assert {answer[-2:].hex() for _, _, answer in visitor.log} == {"9000"}
+
+
+@examples(30)
+@given(trace=traces(PSE, SSSE), way=st.sampled_from((NAMES[SSSE], NAMES[PSE], "00A40000023F00")))
+def test_ni_2_no_transaction_of_the_bank_survives_a_selection(trace, way):
+    visitor = Visitor(CARD.snapshot.fork()).play([(c, s) for c, s in trace if c])
+    for raw in (DEBIT, "80A80000028300"):
+        visitor.desk(raw)
+    answer = visitor.desk(_generate("80"))
+    visitor.desk(way)
+    assert visitor.desk.power.kernel.domains[PSE].session.directory.parent is None
+    visitor.desk(DEBIT)
+    assert visitor.desk(_generate("40", "3030")) == "6985"
+    if answer[:6] == "801380":
+        issuer = Issuer(answer)
+        assert visitor.desk(issuer.arpc()) == "6985"
+        assert visitor.desk(issuer.script("84180000")) == "6985"
+
+
+@examples(30)
+@given(trace=traces(PSE), seed=st.integers(0, 2**32))
+def test_ni_3_ni_10_ni_11_whatever_the_ssse_holds(trace, seed):
+    """Same answers and same virtual time of whole transactions beside another neighbour."""
+    base = CARD.snapshot
+    pages = extents(base.image)[SSSE]
+    image = bytearray(base.image)
+    begin, end = pages.start * 64 + 64, pages.stop * 64
+    image[begin:end] = Random(seed).randbytes(end - begin)
+    found = []
+    for one in (base.image, bytes(image)):
+        card = Card(one, base.env.copy())
+        times = []
+        card.trace(lambda e, t=times: t.append(e.elapsed_us) if isinstance(e, Exchanged) else None)
+        found.append((Visitor(card).play(trace).responses(PSE), times))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("script", ["841E0000", "84160000"])
+def test_ni_6_a_blocked_bank_is_not_seen_in_the_ssse(script):
+    trace = [(SSSE, [("verify", 1), ("update", 1, 1), ("account", 0, 1), ("read",)])]
+    card = CARD.snapshot.fork()
+    visitor = Visitor(card)
+    for raw in (DEBIT, "80A80000028300"):
+        visitor.desk(raw)
+    issuer = Issuer(visitor.desk(_generate("80")))
+    assert visitor.desk(issuer.script(script)) == "9000"
+    assert visitor.desk(DEBIT)[-4:] in ("6283", "6A81")
+    later = Card(card.image, CARD.snapshot.env.copy())
+    free = Visitor(CARD.snapshot.fork()).play(trace)
+    assert Visitor(later).play(trace).responses(SSSE) == free.responses(SSSE)
+
+
+@pytest.mark.parametrize("letter", SCRIPTS)
+def test_ni_9_a_torn_script_leaves_the_ssse_alone(letter):
+    visitor = Visitor(CARD.snapshot.fork())
+    session = [DEBIT, "80A80000028300", _generate("80")]
+    issuer = Issuer([visitor.desk(raw) for raw in session][-1])
+    header, data = SCRIPTS[letter]
+    last = issuer.script(header, bytes.fromhex(data), wrong=letter == "W")
+    steps = [Step(bytes.fromhex(raw)) for raw in (*session, last)]
+    trial = record(CARD.snapshot, tuple(steps[:-1]), steps[-1])
+    pages = extents(trial.before)[SSSE]
+    neighbour = slice(pages.start * 64, pages.stop * 64)
+
+    def untouched(image):
+        return [] if image[neighbour] == trial.before[neighbour] else ["the SSSE changed"]
+
+    result = sweep(trial, checks=(untouched,), retry=False, seeds=1)
+    assert not result.violations
+    assert result.pages.isdisjoint(pages)
+
+
+def test_ni_12_what_only_reads_or_is_refused_costs_the_bank_no_operation():
+    """Reading, ARPC, DDA, scripts out of place, wrong forms."""
+    visitor = Visitor(CARD.snapshot.fork())
+    visitor.desk(DEBIT)
+    visitor.desk("80A80000028300")
+    quiet = (
+        "80CA9F3600", "00B2010C00", "00B2015C00", "0084000008", "0088000004A1B2C3D400",
+        "841E000004DEADBEEF", "04DA9F580505DEADBEEF", "80AE80000100", "008200000A" + "00" * 10,
+        "80A80000028300", "80AEC0000100",
+    )  # fmt: skip
+    before = visitor.card.eeprom.ops
+    for raw in quiet:
+        visitor.desk(raw)
+        assert visitor.card.eeprom.ops == before, raw
+    issuer = Issuer(visitor.desk(_generate("80")))
+    before = visitor.card.eeprom.ops
+    for raw in ("80CA9F1300", issuer.arpc(), issuer.arpc(), issuer.script("84180000")):
+        visitor.desk(raw)
+        assert visitor.card.eeprom.ops == before, raw
+
+
+@pytest.mark.parametrize("ins", [0xA8, 0xAE, 0x20, 0x82, 0x1E, 0x24, 0xDA, 0xDC])
+def test_ni_13_a_handler_of_the_bank_that_strays_is_stopped(ins, monkeypatch):
+    from sscard.apps.pse.applet import DEBIT as TABLE
+
+    outside = extents(CARD.snapshot.image)[SSSE].start * 64 + 0x50
+    row = next(row for row in TABLE if row.ins == ins)
+
+    def stray(domain, command):
+        domain.store.write(outside, b"\0")
+        return b""
+
+    monkeypatch.setitem(
+        TABLE._rows, row.cla << 8 | row.ins, row._replace(handler=stray, lc=None, p1=None, p2=None)
+    )
+    card = CARD.snapshot.fork()
+    alarms = []
+    card.trace(lambda event: alarms.append(event) if isinstance(event, Alarm) else None)
+    desk = Desk(card)
+    desk.data(DEBIT)
+    image = card.image
+    assert desk.sw(f"{row.cla:02X}{ins:02X}0000") == "6F00"
+    assert alarms
+    assert card.image == image
+
+
+@pytest.mark.parametrize("way", ["native", "cps"])
+def test_ni_1_personalisation_of_the_bank_touches_its_own_pages(way):
+    """STORE DATA in both ways, while the environment is OWNED; the SSSE's bytes stay."""
+    profile = Profile.load("sample")
+    card = blank_card(profile)
+    power = card.power_on()
+    stored = []
+
+    def transmit(raw):
+        before, kernel = card.image, power.kernel
+        current = kernel.current
+        owned = current is not None and current.state != DomainState.CREATED
+        with card.eeprom.recording() as operations:
+            answer = power.transmit(raw)
+        if owned and current.code == PSE and raw[1] != 0xA4:
+            found = extents(before)
+            touched = {operation.address // 64 for operation in operations}
+            assert touched <= RING | set(found[PSE]), raw.hex()
+            if SSSE in found:
+                pages = slice(found[SSSE].start * 64, found[SSSE].stop * 64)
+                assert card.image[pages] == before[pages], raw.hex()
+            stored.append(raw[1])
+        return answer
+
+    personalise(profile, transmit, way)
+    assert stored.count(0xE2) > 10
+    assert (0x50 in stored) == (way == "cps")
 
 
 # --- a PSAM: one domain alone ------------------------------------------------------------------------

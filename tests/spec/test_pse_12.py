@@ -199,6 +199,15 @@ def test_pse_12_1_selection():
     assert (desk.sw(PSE), desk.sw(ADF)) == ("6A81", "6A81")
 
 
+def test_pse_1_2_a_select_that_finds_nothing_ends_the_session_after_a_card_block():
+    """The application stays selected, and a blocked card begins no transaction in it."""
+    desk, issuer = online_state()
+    assert desk.sw(issuer.script("84160000")) == "9000"
+    assert desk.sw(issuer.script("84180000")) == "9000"
+    assert desk.sw("00A4040007A0000000031010") == "6A82"
+    assert (desk.sw("80CA9F3600"), desk.sw(GPO)) == ("6A81", "6A81")
+
+
 # --- 12.2 GPO ------------------------------------------------------------------------------------
 
 

@@ -6,9 +6,9 @@ after a power loss: it begins again, and that must work from everything a tear l
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from debit_tears import ONLINE, Stored, begins_again
 from pse_desk import (
     ADF,
     ARQC,
@@ -16,19 +16,13 @@ from pse_desk import (
     PIN_BAD,
     PIN_OK,
     TC,
-    Desk,
-    cid,
-    cvr,
     debit_card,
     risk,
     terminal_data,
 )
-from tear_bench import extents
 
-from sscard.apps.pse.layout import COUNTERS_AT, Counters, Indicator
+from sscard.apps.pse.layout import Counters, Indicator
 from sscard.card import Card
-from sscard.cos.objects import KEY_RECORD_SIZE, Kind
-from sscard.cos.tree import FileNode, mount
 from sscard.sample import sample_card
 from sscard.testing import script
 from sscard.testing.trial import Step, record, steps, trials
@@ -36,57 +30,6 @@ from sscard.testing.trial import Step, record, steps, trials
 pytestmark = pytest.mark.tear
 
 DEBIT = Path(__file__).parents[1] / "spec" / "pse" / "debit.apdu"
-ONLINE = Indicator.ONLINE_AUTHORISATION
-NOT_COMPLETED = 0x80  # CVR 3.b8: the last online transaction was not completed
-
-
-class Stored(NamedTuple):
-    """What the debit application has stored, read past its commands."""
-
-    counters: Counters
-    tries: int
-    logged: int
-    blocked: int
-
-    @classmethod
-    def of(cls, image: bytes) -> "Stored":
-        pages = extents(image)[2]
-        nodes = mount(image, pages.start, len(pages)).nodes
-        data = next(node for node in nodes if node.fid == 0xEF90 and node.parent.parent)
-        log = next(node for node in data.parent.children if node.kind == Kind.CYCLIC)
-        begin = data.body + COUNTERS_AT
-        return cls(
-            Counters.parse(image[begin : begin + 20]),
-            image[_pin(image, nodes) + 13],
-            image[log.body + 1],
-            image[data.parent.body],
-        )
-
-
-def _pin(image: bytes, nodes: list[FileNode]) -> int:
-    for node in nodes:
-        if node.kind == Kind.KEY:
-            for at in range(node.body, node.end - KEY_RECORD_SIZE + 1, KEY_RECORD_SIZE):
-                if image[at : at + 2] == b"\xa5\x01":
-                    return at
-    raise LookupError("no PIN")
-
-
-def begins_again(image: bytes) -> list[str]:
-    """A new transaction: the next ATC, the right PIN, an ARQC that tells of the last one."""
-    before = Stored.of(image)
-    desk = Desk(Card(image)).begin()
-    answer = "" if desk.sw(PIN_OK) != "9000" else desk.ac(ARQC)
-    after = Stored.of(desk.card.image)
-    wrong = []
-    if after.counters.atc != before.counters.atc + 1:
-        wrong.append(f"ATC {after.counters.atc} after {before.counters.atc}")
-    if not answer or cid(answer) != "80":
-        return [*wrong, f"no ARQC but {answer}"]
-    told = bool(int(cvr(answer)[4:6], 16) & NOT_COMPLETED)
-    if told != bool(before.counters.indicators & ONLINE):
-        wrong.append(f"CVR {cvr(answer)} with indicators {before.counters.indicators!r}")
-    return wrong
 
 
 def hexed(*apdus: str) -> list[Step]:

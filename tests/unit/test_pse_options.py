@@ -59,7 +59,11 @@ def pse_empty_get_response(value):
 
 
 def pse_ac_reserved_bits(value):
-    return desk_with("pse_ac_reserved_bits", value).begin().ac(ARQC | 0x08)[-4:]
+    """In a state that awaits it, and in one that does not: P1 is judged first (2.1)."""
+    desk = desk_with("pse_ac_reserved_bits", value)
+    desk.select()
+    early = desk.ac(ARQC | 0x08)[-4:]
+    return early, desk.begin().ac(ARQC | 0x08)[-4:]
 
 
 def pse_log_format_absent(value):
@@ -295,7 +299,7 @@ PROBES = {
     pse_next_name: {"restart": "9000", "6A82": "6A82"},
     pse_failed_select: {"reset": "6985", "keep": "9000"},
     pse_empty_get_response: {"6985": "6985", "6D00": "6D00"},
-    pse_ac_reserved_bits: {"ignore": "9000", "6A86": "6A86"},
+    pse_ac_reserved_bits: {"ignore": ("6985", "9000"), "6A86": ("6A86", "6A86")},
     pse_log_format_absent: {"6A88": "6A88", "empty": "9F4F009000"},
     pse_read_before_gpo: {
         "allowed": ("9000", "6A83", "9000"),

@@ -1,6 +1,5 @@
-"""pse-pboc 5.2 to 5.4: card risk management, row by row and against an independent oracle."""
+"""pse-pboc 5.2 to 5.4: card risk management, row by row and against an independent model."""
 
-import pse_oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from sscard.apps.pse.risk import (
     first_answer,
     second_answer,
 )
+from sscard.testing.models import pse_risk as pse_oracle
 
 RMB, USD, EUR = b"\x01\x56", b"\x08\x40", b"\x09\x78"
 HOME, ABROAD = RMB, USD

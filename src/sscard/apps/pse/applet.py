@@ -143,9 +143,14 @@ def empty_get_response(domain: Domain) -> SW:
 
 
 def selection_failed(domain: Domain) -> None:
-    """Keep the application selected, by default without its transaction (1.2, 14 #2)."""
+    """Keep the application selected, by default without its transaction (1.2, 14 #2).
+
+    With the transaction ends the session that a CARD BLOCK let finish (5.6).
+    """
     if domain.session.table is DEBIT and domain.options["pse_failed_select"] == "reset":
         domain.session.app = Selected()
+        domain.session.outlives_block = False
+        domain.refresh_restriction()
 
 
 def fci(domain: Domain, node: FileNode) -> bytes:

@@ -30,10 +30,22 @@ _CDA = 0x10
 _RESERVED = 0x2F
 
 
-@transaction(0x80, 0xAE, "GENERATE AC", p1=_REQUESTS, lc=None, ref="pse-pboc 2.6, 5.3, 5.4")
+def _require_defined(card: Application, command: Command) -> None:
+    if command.p1 & _RESERVED and card.domain.options["pse_ac_reserved_bits"] == "6A86":
+        raise Refusal(SW.WRONG_P1P2, f"P1 {command.p1:02X} has reserved bits", "pse-pboc 2.2")
+
+
+@transaction(
+    0x80,
+    0xAE,
+    "GENERATE AC",
+    p1=_REQUESTS,
+    lc=None,
+    form=_require_defined,
+    ref="pse-pboc 2.6, 5.3, 5.4",
+)
 def generate_ac(card: Application, command: Command, tx: Initiated | Online) -> Step:
     """Answer with a cryptogram: the first asks CDOL1 data, the second CDOL2 data."""
-    _require_defined(card, command)
     if isinstance(tx, Initiated):
         return first_generate_ac(card, command, tx)
     return second_generate_ac(card, command, tx)
@@ -114,11 +126,6 @@ def _require_length(command: Command, cdol: Dol) -> None:
 
 def _declined_logged(card: Application) -> bool:
     return card.domain.options["pse_log_declined"] == "on"
-
-
-def _require_defined(card: Application, command: Command) -> None:
-    if command.p1 & _RESERVED and card.domain.options["pse_ac_reserved_bits"] == "6A86":
-        raise Refusal(SW.WRONG_P1P2, f"P1 {command.p1:02X} has reserved bits", "pse-pboc 2.2")
 
 
 def _cda_requested(card: Application, command: Command, aip: Aip) -> bool:

@@ -46,12 +46,14 @@ def transaction(
     p1: Container[int] = (0,),
     p2: Container[int] = (0,),
     lc: Container[int] | Callable[[Application, Command], int] | None = NO_DATA,
+    form: Callable[[Application, Command], None] | None = None,
     anywhere: str = "",
 ) -> Callable[[Handler], Handler]:
     """Register a command of the transaction; its states are those of `NEXT`.
 
     Shapes: `lc` as in `CommandTable.command`, or a function that knows the length from the
     application's data and P2; None where it depends on the state, and the handler checks it.
+    `form` refuses what only an option makes wrong in P1 and P2, before anything else.
     `anywhere` is an option whose value "any" makes the command legal in every state.
     """
     length = lc if callable(lc) else None
@@ -59,6 +61,8 @@ def transaction(
     def register(handler: Handler) -> Handler:
         def run(domain: Domain, command: Command) -> bytes:
             card = Application(domain)
+            if form is not None:
+                form(card, command)
             if length is not None and len(command.data) != length(card, command):
                 raise Refusal(SW.WRONG_LENGTH, f"Lc must be {length(card, command)}", ref)
             state: Transaction = domain.session.app or Idle()
