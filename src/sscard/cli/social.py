@@ -347,7 +347,10 @@ def _item(items: "tuple[Item, ...]", text: str) -> "tuple[int | tuple[int, int],
     tag_text, _, nth_text = key.partition(":")
     if not equals:
         raise ValueError(f"{text!r} is not TAG=VALUE")
-    tag, nth = int(tag_text, 16), int(nth_text or "1")
+    try:
+        tag, nth = int(tag_text, 16), int(nth_text or "1")
+    except ValueError:
+        raise ValueError(f"{key!r} is no TAG in hex, nor TAG:N with a decimal N") from None
     for item in items:
         if item.tag == tag:
             return (tag, nth), _value(item, value)
