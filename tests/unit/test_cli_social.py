@@ -84,6 +84,12 @@ def test_read_a_card_of_another_generation(tmp_path, profile):
     assert "张测试" in output
 
 
+def test_read_names_a_file_that_the_card_lacks(tmp_path, source):
+    path = saved(new_card("v2", {"ssse.ef.EF08.present": "false"}), tmp_path / "card.img")
+    sscard("read", "--image", path, *source, *DAY, "--file", "SSSE/EF08", code=1)
+    assert sscard.errors.strip() == "sscard: SSSE/EF08 is not on this card (6A82)"
+
+
 def test_read_says_what_it_may_not_read(tmp_path, source):
     settings = {"ssse.ef.EF06.read": "K07", "ssse.ef.EF05.values.03": "3.00"}
     path = saved(new_card("v2", settings), tmp_path / "card.img")

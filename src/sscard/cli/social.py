@@ -257,7 +257,7 @@ def _read(
     if everything:
         return terminal.read_all()
     if names:
-        return tuple(terminal.read(name) for name in names)
+        return tuple(_read_one(terminal, name) for name in names)
     found = []
     for name in (name for name in _BASIC if name in there):
         try:
@@ -268,6 +268,18 @@ def _read(
             if error.sw != SW.FILE_NOT_FOUND:
                 raise
     return tuple(found)
+
+
+def _read_one(terminal: "SocialTerminal", name: str) -> "Contents":
+    from sscard.iso.sw import SW
+    from sscard.terminal import ApduError, TerminalError
+
+    try:
+        return terminal.read(name)
+    except ApduError as error:
+        if error.sw == SW.FILE_NOT_FOUND:
+            raise TerminalError(f"{name} is not on this card ({error.sw})") from error
+        raise
 
 
 # ---- output ---------------------------------------------------------------------------------
