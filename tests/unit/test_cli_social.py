@@ -84,11 +84,34 @@ def test_read_a_card_of_another_generation(tmp_path, profile):
     assert "张测试" in output
 
 
+def test_read_names_a_file_that_the_card_lacks(tmp_path, source):
+    path = saved(new_card("v2", {"ssse.ef.EF08.present": "false"}), tmp_path / "card.img")
+    sscard("read", "--image", path, *source, *DAY, "--file", "SSSE/EF08", code=1)
+    assert sscard.errors.strip() == "sscard: SSSE/EF08 is not on this card (6A82)"
+
+
 def test_read_says_what_it_may_not_read(tmp_path, source):
     settings = {"ssse.ef.EF06.read": "K07", "ssse.ef.EF05.values.03": "3.00"}
     path = saved(new_card("v2", settings), tmp_path / "card.img")
     sscard("read", "--image", path, *source, *DAY, code=1)
     assert "6982" in sscard.errors
+
+
+@pytest.mark.requires("pyscard")
+def test_a_reader_without_pcscd_is_an_error_in_words(card, tmp_path, monkeypatch):
+    from smartcard.pcsc.PCSCExceptions import EstablishContextException
+
+    from sscard.transport import pcsc
+
+    def unanswered():
+        raise EstablishContextException(0x8010001D)
+
+    monkeypatch.setattr(pcsc, "readers", unanswered)
+    sscard("read", "--reader", "ACS", code=3)
+    assert sscard.errors.startswith("sscard: pcscd does not answer: ")
+    missing = tmp_path / "missing.img"
+    sscard("read", "--image", card, "--psam", missing, code=3)
+    assert f"{str(missing)!r} is no file, nor a reader: pcscd does not answer" in sscard.errors
 
 
 # ---- pin -----------------------------------------------------------------------------------------
@@ -99,7 +122,7 @@ def test_pin_services(card, source):
     sscard("pin", "verify", *at, "--pin", "123456")
     sscard("pin", "change", *at, "--pin", "123456", "--new-pin", "246810")
     sscard("pin", "verify", *at, "--pin", "123456", code=1)
-    assert "5 tries left" in sscard.errors
+    assert "the PIN is wrong, 5 tries left (63C5)" in sscard.errors
     sscard("pin", "verify", *at, text="246810\n")
     for _ in range(6):
         sscard("pin", "verify", *at, "--pin", "000000", code=1)
@@ -179,6 +202,11 @@ def test_wrong_usage(card, words):
     before = card.read_bytes()
     sscard(*[word.replace("{card}", str(card)) for word in words], code=2)
     assert card.read_bytes() == before
+
+
+def test_a_tag_that_is_no_tag_is_named(card):
+    sscard("update", "SSSE/EF06", "ZZ=1", "--image", card, *DAY, code=2)
+    assert "'ZZ' is no TAG in hex" in sscard.errors
 
 
 @pytest.mark.parametrize("name", ["SSSE/EF99", "EF05", "DF09/EF05"])

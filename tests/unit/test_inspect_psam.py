@@ -2,7 +2,7 @@
 
 import pytest
 
-from sscard.inspect import explain, explain_event
+from sscard.inspect import dump, explain, explain_event, tree
 from sscard.sample import sample_psam
 
 CARD, CITY, PROVINCE = "86FE990100000001", "3939303130307378", "3939303030307368"
@@ -141,3 +141,14 @@ def test_every_field_of_the_shipped_psams_creation_is_known():
     assert not [line for line in shown if "malformed" in line or "unknown" in line]
     values = {key.value.hex().upper() for key in (*profile.keys, *profile.masters)}
     assert not [value for value in values if any(value in line for line in shown)]
+
+
+def test_cos_7_1_the_only_domain_of_a_psam_bears_its_name():
+    image = sample_psam().image
+    shown = str(tree(image))
+    assert "\nPSAM: OWNED, block none" in shown
+    assert "\nCM: " not in shown
+    assert "usage 48 (mac and encipher, 2 levels to go) 12, 3DES, no counter" in shown
+    pages = str(dump(image))
+    assert "PSAM DH" in pages
+    assert "CM DH" not in pages

@@ -9,6 +9,7 @@ from sscard.iso.sw import SW
 from sscard.sample import new_card, new_psam, sample_card
 from sscard.spec.online import Blacklist, Verdict
 from sscard.terminal import (
+    AlgorithmNotHeld,
     ApduError,
     Area,
     Blocked,
@@ -545,7 +546,7 @@ def test_ssse_0_a_psam_of_the_third_generation():
 
 def test_ssse_0_a_3des_psam_cannot_serve_the_third_generation():
     desk = terminal(new_card("v3"), psam())
-    with pytest.raises(CardRejected, match="internal authentication"):
+    with pytest.raises(AlgorithmNotHeld, match="SM4"):
         desk.accept()
 
 

@@ -193,6 +193,13 @@ STILL_ANSWERED = {
     "80CA00C000": "9000",
     "00A4000002EF05": "9000",
 }
+WRONG_LENGTHS = [
+    "002000000112",
+    "842400000C" + SPOILED * 3,  # as long as RELOAD PIN, whose P2 is 01
+    "8424000104" + SPOILED,  # as long as UNBLOCK PIN, whose P2 is 00
+    "841E000003DEADBE",
+]
+"""Lengths are judged before the block (cos 5.3)."""
 REFUSED = [
     "00B2012C00",
     "00B0870001",
@@ -220,6 +227,8 @@ def test_ssse_4_8_a_temporary_block(desk, keys, place):
                 assert desk.sw(f"00A4000002{place}") == "6283"
         for apdu in REFUSED:
             assert desk(apdu) == "6985", apdu
+        for apdu in WRONG_LENGTHS:
+            assert desk(apdu) == "6700", apdu
         for apdu, sw in STILL_ANSWERED.items():
             assert desk.sw(apdu) == sw, apdu
         assert desk.sw("0082000810" + "00" * 16) == "6A88"

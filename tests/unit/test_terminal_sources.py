@@ -2,7 +2,7 @@
 
 import pytest
 from sam_desk import psam_of
-from social_counter import AT, NUMBER, port, psam, vault
+from social_counter import AT, NUMBER, port, psam, terminal, vault
 
 from sscard.keys import Algorithm
 from sscard.keys.diversify import diversify, province_factor
@@ -246,6 +246,28 @@ def test_cos_7_4_a_purchase_key_reaches_its_province(place, reached):
     else:
         with pytest.raises(KeyOutOfReach):
             source.purchase(CARD, request)
+
+
+@pytest.mark.parametrize("make", [psam, vault])
+def test_ssse_3_3_a_card_marked_with_another_algorithm_costs_no_try(make):
+    """An SM4 card at a terminal whose keys are 3DES: said before anything is sent to the card."""
+    card = new_card("v3")
+    desk, before = terminal(card, make()), card.image
+    with pytest.raises(AlgorithmNotHeld, match="SM4"):
+        desk.check()
+    with pytest.raises(AlgorithmNotHeld, match="SM4"):
+        desk.visit.authenticate(0x0A)
+    assert card.image == before
+    assert desk.visit.source.holds(named_key("UK@SSSE"), CARD)  # the source goes on working
+
+
+def test_ssse_3_3_a_marked_card_and_keys_of_its_algorithm():
+    sm4 = {"cards": "v3", "environment": "sm4"}
+    for source in (PsamSource(port(new_psam("psam", sm4))), vault("v3")):
+        assert terminal(new_card("v3"), source).visit.authenticate_card()
+    marked = new_card("v2", {"fci_alg_marker": "01"})
+    for source in (psam(), vault()):
+        assert terminal(marked, source).visit.authenticate_card()
 
 
 @pytest.mark.parametrize("algorithm", [Algorithm.TDES, Algorithm.SM4])

@@ -100,13 +100,17 @@ def key_source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -
     """Return the PSAM the options name, or a profile's test keys without one."""
     from sscard.perso.roots import demo_vault
     from sscard.terminal import PsamSource, VaultSource
+    from sscard.transport.port import ReaderAbsent
 
     if psam is None:
         return VaultSource(demo_vault(profile))
     path = Path(psam)
     if path.exists():
         return PsamSource(card_port(stack, path, None, link, save=False))
-    return PsamSource(_reader(stack, psam))
+    try:
+        return PsamSource(_reader(stack, psam))
+    except ReaderAbsent as error:
+        raise ReaderAbsent(f"{psam!r} is no file, nor a reader: {error}") from error
 
 
 def _reader(stack: ExitStack, name: str) -> "Port":

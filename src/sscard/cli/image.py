@@ -249,9 +249,7 @@ def _pages(word: str) -> range:
 
 
 def _extent(contents: "Contents", domain: str) -> range:
-    from sscard.inspect.names import domain_name
-
-    extents = {domain_name(e.entry.domain): e.entry for e in contents.environments}
+    extents = {e.name: e.entry for e in contents.environments}
     entry = extents.get(domain.upper())
     if entry is None:
         raise typer.BadParameter(f"the card has {', '.join(extents)}", param_hint="--domain")

@@ -257,7 +257,7 @@ def _read(
     if everything:
         return terminal.read_all()
     if names:
-        return tuple(terminal.read(name) for name in names)
+        return tuple(_read_one(terminal, name) for name in names)
     found = []
     for name in (name for name in _BASIC if name in there):
         try:
@@ -268,6 +268,18 @@ def _read(
             if error.sw != SW.FILE_NOT_FOUND:
                 raise
     return tuple(found)
+
+
+def _read_one(terminal: "SocialTerminal", name: str) -> "Contents":
+    from sscard.iso.sw import SW
+    from sscard.terminal import ApduError, TerminalError
+
+    try:
+        return terminal.read(name)
+    except ApduError as error:
+        if error.sw == SW.FILE_NOT_FOUND:
+            raise TerminalError(f"{name} is not on this card ({error.sw})") from error
+        raise
 
 
 # ---- output ---------------------------------------------------------------------------------
@@ -347,7 +359,10 @@ def _item(items: "tuple[Item, ...]", text: str) -> "tuple[int | tuple[int, int],
     tag_text, _, nth_text = key.partition(":")
     if not equals:
         raise ValueError(f"{text!r} is not TAG=VALUE")
-    tag, nth = int(tag_text, 16), int(nth_text or "1")
+    try:
+        tag, nth = int(tag_text, 16), int(nth_text or "1")
+    except ValueError:
+        raise ValueError(f"{key!r} is no TAG in hex, nor TAG:N with a decimal N") from None
     for item in items:
         if item.tag == tag:
             return (tag, nth), _value(item, value)

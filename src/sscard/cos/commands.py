@@ -5,7 +5,7 @@ checks it once, in the order of cos 5.3. The same rows generate `docs/commands.m
 what `explain` knows. Duplicate rows fail at import.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum, Flag, auto
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ class Row(NamedTuple):
     le: Le
     survives: Survives
     state: Any
+    lc_by_p2: Mapping[int, Container[int]] | None = None
 
 
 ANY_LC = range(1, 256)
@@ -91,6 +92,7 @@ class CommandTable:
         p1: Container[int] | None = (0,),
         p2: Container[int] | None = (0,),
         lc: Container[int] | None = NO_DATA,
+        lc_by_p2: Mapping[int, Container[int]] | None = None,
         le: Le = Le.EXACT,
         survives: Survives = Survives.NONE,
         state: Any = None,
@@ -98,12 +100,15 @@ class CommandTable:
         """Register a handler under one or more classes.
 
         Shapes: `p1`, `p2` the accepted values, None for any; `lc` the accepted numbers of data
-        bytes, 0 for none, None where the handler decides; `state` is the applet's own.
+        bytes, 0 for none, None where the handler decides; `lc_by_p2` which of them each P2 takes,
+        for a command whose forms differ; `state` is the applet's own.
         """
 
         def register(handler: Handler) -> Handler:
             for one in cla if isinstance(cla, tuple) else (cla,):
-                self._add(Row(one, ins, name, handler, ref, p1, p2, lc, le, survives, state))
+                self._add(
+                    Row(one, ins, name, handler, ref, p1, p2, lc, le, survives, state, lc_by_p2)
+                )
             return handler
 
         return register

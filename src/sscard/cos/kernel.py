@@ -135,6 +135,7 @@ class Kernel:
                 (row.p1 is not None and command.p1 not in row.p1)
                 or (row.p2 is not None and command.p2 not in row.p2)
                 or (row.lc is not None and len(command.data) not in row.lc)
+                or (row.lc_by_p2 is not None and len(command.data) not in row.lc_by_p2[command.p2])
             ):
                 raise form_refusal(row, command)
             if session.restriction is not None:

@@ -23,6 +23,7 @@ from sscard.cos.objects import KEY_RECORD_SIZE, LIVE, KeyRecord, Kind
 from sscard.cos.options import OPTIONS_PAGE
 from sscard.cos.tree import FileNode, FileTree, mount
 from sscard.cos.volume import read_superblock
+from sscard.inspect.names import domain_name
 from sscard.inspect.ring import Ring, settled, survey
 
 __all__ = ["Contents", "Environment", "Record", "key_slots", "records_of"]
@@ -32,8 +33,9 @@ _Page = TypeVar("_Page", ChipPage, AtrPage, CardState, ExtentTable, DomainHeader
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One extent: its entry in EX, its header if readable, and its mounted tree."""
+    """One extent: its name, its entry in EX, its header if readable, and its mounted tree."""
 
+    name: str
     entry: ExtentEntry
     header: DomainHeader | None
     tree: FileTree
@@ -60,9 +62,11 @@ class Contents:
         ring = survey(image, block)
         memory = settled(image, ring)
         table = _parse(ExtentTable, memory, block.extent_page) or ExtentTable()
+        options = _options(memory)
         heap = range(block.heap_start, block.heap_start + block.heap_pages)
         environments = tuple(
             Environment(
+                _name(entry, options),
                 entry,
                 _parse(DomainHeader, memory, entry.start),
                 mount(memory, entry.start, entry.pages),
@@ -78,9 +82,16 @@ class Contents:
             chip=_parse(ChipPage, memory, block.chip_page),
             atr=_parse(AtrPage, memory, block.atr_page),
             card=_parse(CardState, memory, block.card_page),
-            options=_options(memory),
+            options=options,
             environments=environments,
         )
+
+
+def _name(entry: ExtentEntry, options: dict[str, str] | None) -> str:
+    """Return CM, SSSE or PSE; the only domain of a PSAM bears its card's name (cos 7)."""
+    if not entry.domain and options is not None and options["card_kind"] == "psam":
+        return "PSAM"
+    return domain_name(entry.domain)
 
 
 def _parse(kind: type[_Page], memory: bytes, page: int) -> _Page | None:

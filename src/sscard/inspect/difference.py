@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sscard.cos.eeprom import PAGE_SIZE
 from sscard.cos.tree import FileNode
 from sscard.inspect.contents import Contents
-from sscard.inspect.names import domain_name, kind_name, page_name
+from sscard.inspect.names import kind_name, page_name
 from sscard.inspect.regions import Region, object_path, object_regions, static_regions
 
 __all__ = ["Difference", "FieldChange", "ObjectChange", "PageChange", "diff"]
@@ -117,7 +117,7 @@ def _objects(contents: Contents) -> dict[str, FileNode]:
     """Live objects by domain and path; a doubled path gets a number."""
     found: dict[str, FileNode] = {}
     for environment in contents.environments:
-        owner = domain_name(environment.entry.domain)
+        owner = environment.name
         for node in environment.tree.nodes:
             path = f"{owner} {object_path(node)}"
             if path in found:

@@ -80,7 +80,7 @@ def regions_of(contents: Contents) -> list[Region]:
     """Return all annotated regions of an image in order of address."""
     found = [*static_regions(contents), *ring_regions(contents)]
     for environment in contents.environments:
-        owner = domain_name(environment.entry.domain)
+        owner = environment.name
         for node in environment.tree.nodes:
             found += object_regions(contents.image, owner, node)
     found += _leftovers(contents, sorted(found))
@@ -119,7 +119,7 @@ def static_regions(contents: Contents) -> Iterator[Region]:
     ]
     for environment in contents.environments:
         entry = environment.entry
-        pages.append((entry.start, schemas.DH, f"{domain_name(entry.domain)} DH"))
+        pages.append((entry.start, schemas.DH, f"{environment.name} DH"))
     for page, schema, owner in pages:
         yield from _fields(contents.image, schema, page * PAGE_SIZE, PAGE_SIZE, owner)
     yield from _options(contents)

@@ -11,7 +11,6 @@ from sscard.inspect.names import (
     access_words,
     algorithm_name,
     df_name,
-    domain_name,
     key_type_name,
     key_usage_name,
     kind_name,
@@ -31,7 +30,10 @@ _VERSIONS = ("v2", "v1")
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """A key without its value: what it is, what it grants, its counter, its check value."""
+    """A key without its value: what it is, what it grants, its counter, its check value.
+
+    `psam`: a key of a PSAM, whose one number is version or id as its usage says (cos 7.2).
+    """
 
     type: str
     id: int
@@ -45,11 +47,13 @@ class KeyView:
     change: str
     kcv: str
     intact: bool
+    psam: bool
 
     def line(self) -> str:
         """The key on one line."""
         tries = "no counter" if self.tries_max is None else f"{self.tries_left}/{self.tries_max}"
-        words = [f"{self.type} {self.id:02X}", f"version {self.version}"]
+        words = [f"{self.type} {self.id:02X}"]
+        words += [] if self.psam else [f"version {self.version}"]
         words += [self.algorithm] if self.algorithm else []
         words.append(tries)
         if self.grant is not None:
@@ -262,7 +266,7 @@ def _domain(memory: bytes, found: Environment) -> DomainView:
     header, files = found.header, found.tree
     titles = _titles() if found.entry.domain == _SSSE else {}
     return DomainView(
-        domain=domain_name(found.entry.domain),
+        domain=found.name,
         state="DAMAGED" if header is None else header.state.name,
         block="unknown" if header is None else header.block.name.lower(),
         start=found.entry.start,
@@ -342,6 +346,7 @@ def _key(key: KeyRecord, *, psam: bool) -> KeyView:
         change=access_words(key.change),
         kcv="" if key.kcv == b"\xff\xff\xff" else key.kcv.hex().upper(),
         intact=key.intact,
+        psam=psam,
     )
 
 

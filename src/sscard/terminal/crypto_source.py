@@ -9,11 +9,11 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from sscard.keys import equal
+from sscard.keys import Algorithm, equal
 from sscard.keys.hierarchy import CARD_KEYS, CardKey
 from sscard.keys.purse import Transaction
 from sscard.keys.vault import CardIdentity, KeyInfo, KeyRef, UnknownKey, Vault
-from sscard.terminal.errors import KeyNotHeld, SettlementFailed
+from sscard.terminal.errors import AlgorithmNotHeld, KeyNotHeld, SettlementFailed
 
 __all__ = [
     "CryptoSource",
@@ -76,6 +76,10 @@ class CryptoSource(Protocol):
     Every method may raise `KeyNotHeld`. A key is a row of `keys.hierarchy.CARD_KEYS`, a card
     the region and the last 8 historical bytes its keys are led down by.
     """
+
+    def turn_to(self, algorithm: Algorithm) -> None:
+        """Compute for cards of an algorithm from now on. Errors: `AlgorithmNotHeld`."""
+        ...
 
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
         """Whether the key is there, at a level that reaches this card."""
@@ -162,6 +166,17 @@ class VaultSource:
         self._terminal = terminal
         self._next_number = next_number
         self._expected_mac2: bytes | None = None
+
+    def turn_to(self, algorithm: Algorithm) -> None:
+        """Refuse where the vault's IRK, if it has one, is of another algorithm."""
+        try:
+            held = self._vault.info("IRK@SSSE", self._version).algorithm
+        except UnknownKey:
+            return
+        if held is not algorithm:
+            raise AlgorithmNotHeld(
+                f"the card's keys are {algorithm.label}, those of the vault {held.label}"
+            )
 
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
         """Whether the vault has a key of this name."""

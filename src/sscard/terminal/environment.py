@@ -12,6 +12,7 @@ from sscard.iso.apdu import Command
 from sscard.iso.atr import Atr, AtrError
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError
+from sscard.keys import Algorithm
 from sscard.keys.vault import CardIdentity
 from sscard.spec.ssse import SSSE_NAME, V1, V2, V3, Directory
 from sscard.terminal.errors import EnvironmentLocked, OtherCard, refusal
@@ -24,6 +25,8 @@ _CODE, _CATEGORY, _VERSION, _ISSUED, _EXPIRES, _NUMBER = 0x01, 0x02, 0x03, 0x05,
 _ISSUER = V2[0].files[0]
 _HISTORICAL = 13
 _FINANCIAL = "3"
+_MARKER = bytes.fromhex("9F0C86")
+_MARKED = {"01": Algorithm.TDES, "02": Algorithm.SSF33, "03": Algorithm.SM4}
 
 BLOCKED_WORDS = (SW.FILE_INVALIDATED,)
 """What SELECT answers for a blocked application, with its FCI (ssse-lb002 4.8)."""
@@ -80,6 +83,17 @@ class Environment:
     def identity(self) -> CardIdentity:
         """What the card's keys depend on."""
         return CardIdentity(self.region, self.historical[-8:])
+
+    @property
+    def marker(self) -> str:
+        """The algorithm as the FCI marks it, 01 DES, 02 SSF33, 03 SM4; "" unmarked (3.3)."""
+        at = self.fci.find(_MARKER)
+        return self.fci[at + len(_MARKER) :][:1].hex() if at >= 0 else ""
+
+    @property
+    def algorithm(self) -> Algorithm | None:
+        """The algorithm of a marked card; None of one that bears no mark, or an unknown one."""
+        return _MARKED.get(self.marker)
 
     @property
     def version(self) -> str:

@@ -83,6 +83,12 @@ class ApduError(TerminalError):
 class WrongPin(ApduError):
     """The PIN was wrong; `tries_left` says how often one may still try."""
 
+    def __str__(self) -> str:
+        left = {0: "no try left", 1: "one try left"}.get(
+            self.sw & 0x0F, f"{self.sw & 0x0F} tries left"
+        )
+        return f"the PIN is wrong, {left} ({self.sw})"
+
 
 class Blocked(ApduError):
     """The PIN, the key or the application is blocked (6983, 9303)."""

@@ -74,6 +74,15 @@ class PsamSource:
 
     # ---- what a terminal asks ----
 
+    def turn_to(self, algorithm: Algorithm) -> None:
+        """Change to the environment of an algorithm. Errors: `AlgorithmNotHeld`."""
+        if algorithm is not self.algorithm:
+            try:
+                self.algorithm = self._environment(algorithm)
+                self._levels.clear()
+            finally:
+                self._select_application()
+
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
         """Whether INIT SESSION accepts the key at some level."""
         try:

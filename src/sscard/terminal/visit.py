@@ -105,14 +105,21 @@ class Visit:
     def authenticate_card(self) -> bool:
         """Have the card prove the IRK; return whether it is genuine (ssse-lb002 5.3).
 
-        The factor is the card's own challenge, the data are the terminal's.
+        The factor is the card's own challenge, the data are the terminal's. Errors:
+        `AlgorithmNotHeld`, before anything is sent, where the FCI marks another algorithm than
+        the source computes with (3.3).
         """
+        self._turn_source()
         factor, data = self.channel.challenge(), self.random(8)
         answer = self.answer_of_card(factor, data)
         if answer.sw != SW.OK:
             return False
         expected = self.source.cryptogram(named_key("IRK@SSSE"), self.identity, factor, data)
         return self.accept_proof(Proof(factor, data, answer.data), expected)
+
+    def _turn_source(self) -> None:
+        if self.environment.algorithm is not None:
+            self.source.turn_to(self.environment.algorithm)
 
     def answer_of_card(self, factor: bytes, data: bytes) -> Reply:
         """INTERNAL AUTHENTICATE: return what the card answers, whatever the status word."""
@@ -130,10 +137,12 @@ class Visit:
     def authenticate(self, kid: int) -> None:
         """Prove a key to the card by EXTERNAL AUTHENTICATE, unless it is proved (ssse-lb002 5.3).
 
-        `kid` is P2: below 80 a key of the SSSE. Errors: `KeyNotHeld`, `Blocked`, `ApduError`.
+        `kid` is P2: below 80 a key of the SSSE. Errors: `KeyNotHeld`, `Blocked`, `ApduError`;
+        `AlgorithmNotHeld` before a try of the card is spent.
         """
         if kid in self.proved:
             return
+        self._turn_source()
         key = card_key(kid, self.here)
         challenge, data = self.channel.challenge(), self.random(8)
         self.prove(kid, self.source.cryptogram(key, self.identity, challenge, data), data)

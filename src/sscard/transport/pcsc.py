@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from smartcard.CardConnectionObserver import CardConnectionObserver
 from smartcard.Exceptions import NoCardException, SmartcardException
+from smartcard.pcsc.PCSCExceptions import BaseSCardException
 from smartcard.scard import SCARD_RESET_CARD
 from smartcard.System import readers
 
@@ -111,7 +112,7 @@ class PcscPort:
 def _readers() -> list[Any]:
     try:
         return list(readers())
-    except SmartcardException as error:
+    except (SmartcardException, BaseSCardException) as error:  # the latter is none of the former
         raise ReaderAbsent(f"pcscd does not answer: {error}") from error
 
 

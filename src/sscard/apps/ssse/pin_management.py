@@ -31,7 +31,13 @@ _LENGTHS = (0x0C, 0x14)
 
 
 @COMMANDS.command(
-    0x84, 0x24, "RELOAD PIN / UNBLOCK PIN", p2=(_UNBLOCK, _RELOAD), lc=(_MAC, *_LENGTHS), ref=_REF
+    0x84,
+    0x24,
+    "RELOAD PIN / UNBLOCK PIN",
+    p2=(_UNBLOCK, _RELOAD),
+    lc=(_MAC, *_LENGTHS),
+    lc_by_p2={_UNBLOCK: (_MAC,), _RELOAD: _LENGTHS},
+    ref=_REF,
 )
 def reload_or_unblock(domain: Domain, command: Command) -> bytes:
     """Give the PIN all its tries again; with P2 = 01 replace it by the enciphered one first.
@@ -40,8 +46,6 @@ def reload_or_unblock(domain: Domain, command: Command) -> bytes:
     """
     if command.p2 == _RELOAD:
         return reload_pin(domain, command)
-    if len(command.data) != _MAC:
-        raise Refusal(SW.WRONG_LENGTH, "UNBLOCK PIN has a MAC and no data", _REF)
     pin, _ = holder_pin(domain)
     puk = _puk(domain)
     key = _protecting_key(domain, puk)

@@ -38,12 +38,13 @@ __all__ = ["Session"]
 
 HOLDER_FILE = "SSSE/EF06"
 _READ_CODE = Command(0x00, 0xB2, 0x01, 0x05 << 3 | 4, le=256)
-_MARKER = bytes.fromhex("9F0C86")
-_ALGORITHMS = {"01": Algorithm.TDES, "02": Algorithm.SSF33, "03": Algorithm.SM4}
 
 
 class NoSource:
     """The source of cryptography of a reader without a PSAM: it holds nothing."""
+
+    def turn_to(self, algorithm: Algorithm) -> None:
+        """Nothing to turn."""
 
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
         """Never."""
@@ -116,9 +117,7 @@ class Session:
     @property
     def algorithm(self) -> str:
         """The card's algorithm as its FCI marks it: 01 DES, 02 SSF33, 03 SM4 (ssse-lb002 3.3)."""
-        at = self.card.fci.find(_MARKER)
-        marked = self.card.fci[at + len(_MARKER) :][:1].hex() if at >= 0 else ""
-        return marked or "01"
+        return self.card.marker or "01"
 
     @property
     def fingerprint(self) -> tuple[bytes, bytes]:
@@ -157,7 +156,8 @@ class Session:
             self._psam = self.equipment.psam()
         except (CardAbsent, CardUnpowered, ReaderAbsent) as error:
             raise NationalError(Code.NO_PSAM, str(error)) from error
-        wanted = _ALGORITHMS.get(self.algorithm, Algorithm.SSF33)
+        unmarked = Algorithm.SSF33 if self.card.marker else Algorithm.TDES
+        wanted = self.card.algorithm or unmarked
         try:
             source = PsamSource(self._psam, wanted=wanted)
         except OtherCard as error:

@@ -191,7 +191,7 @@ class SsseModel(Secrets):
             raise Refused(unknown(command.cla, command.ins))
         if not row.p1(command.p1) or not row.p2(command.p2):
             raise Refused("6A86")
-        if not row.lc(len(command.data)):
+        if not row.fits(command.p2, len(command.data)):
             raise Refused("6700")
         self._gate(row)
         if row.method == "_draw":

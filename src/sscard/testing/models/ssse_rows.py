@@ -10,13 +10,21 @@ __all__ = ["FILE_ACCESS", "ROWS", "Row", "unknown"]
 
 
 class Row(NamedTuple):
-    """What a command's form must be, what does it, and whether a temporary block lets it pass."""
+    """What a command's form must be, what does it, and whether a temporary block lets it pass.
+
+    `lc_by_p2` stands for `lc` where P2 says which of two commands it is.
+    """
 
     method: str
     p1: Callable[[int], bool] = lambda value: value == 0
     p2: Callable[[int], bool] = lambda value: value == 0
     lc: Callable[[int], bool] = lambda value: value == 0
     survives: bool = False
+    lc_by_p2: Mapping[int, Callable[[int], bool]] | None = None
+
+    def fits(self, p2: int, length: int) -> bool:
+        """Whether that many data bytes are a length this command has."""
+        return (self.lc if self.lc_by_p2 is None else self.lc_by_p2[p2])(length)
 
 
 def _any(_value: int) -> bool:
@@ -53,7 +61,7 @@ ROWS: Final[Mapping[tuple[int, int], Row]] = {
     (0x04, 0xE2): Row("_append_record", p2=_mode(0), lc=_some),
     (0x00, 0x20): Row("_verify", p2=_any, lc=_of(0, *range(2, 9))),
     (0x80, 0x5E): Row("_change_pin", p1=_of(1), lc=_some),
-    (0x84, 0x24): Row("_reload_or_unblock", p2=_of(0, 1), lc=_of(4, 0x0C, 0x14)),
+    (0x84, 0x24): Row("_reload_or_unblock", p2=_of(0, 1), lc_by_p2={0: _of(4), 1: _of(0x0C, 0x14)}),
     (0x00, 0x84): Row("_draw", survives=True),
     (0x00, 0x88): Row("_internal", p2=_any, lc=_of(16)),
     (0x00, 0x82): Row("_external", p2=_any, lc=_any, survives=True),

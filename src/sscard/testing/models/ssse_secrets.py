@@ -225,10 +225,7 @@ class Secrets:
 
     def _reload_or_unblock(self, command: Command) -> Answer:
         block = 16 if self.algorithm == SM4 else 8
-        length = len(command.data) - 4
-        if not length if command.p2 else length:
-            raise Refused("6700")
-        if length % block:
+        if (len(command.data) - 4) % block:
             raise Refused("6700")
         kid = 6 if self.policy.pin_sm_key == "PUK" else 2
         challenge = self._check_mac(command, "SSSE", kid)
