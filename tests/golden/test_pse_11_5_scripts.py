@@ -1,5 +1,7 @@
 """pse-pboc 11.5, 11.6: every published script through the card, and the transaction after it."""
 
+from dataclasses import replace
+
 import pytest
 from pse_desk import (
     AAC,
@@ -15,6 +17,10 @@ from pse_desk import (
     cvr,
     debit_card,
 )
+from pse_issuer import Issuer
+
+from sscard.perso.profile import Profile
+from sscard.sample import new_card
 
 AC1 = "F126D638723D8BFC"
 SCRIPTS = {
@@ -146,5 +152,19 @@ def test_pse_5_6_one_good_one_bad_and_one_too_long():
     settled(desk)
     assert desk.sw("04DA9F5906070000000000") == "6700"
     assert desk.sw(SCRIPTS["PUT DATA 9F59=07"]) == "9000", "a wrong length ends nothing"
+    desk.begin()
+    assert cvr(desk.ac(AAC))[6:] == "18"
+
+
+def test_pse_5_6_a_pin_script_without_a_pin_counts_and_is_a_failure():
+    """6985, but after a right MAC: not the 6985 of a session that takes no scripts."""
+    profile = Profile.load("pboc")
+    debit = replace(profile.pse.directories[0], pin=None)
+    pse = replace(profile.pse, directories=(debit,))
+    desk = Desk(new_card(replace(profile, pse=pse))).begin()
+    issuer = Issuer(desk.ac(ARQC))
+    assert desk.sw(issuer.arpc()) == "9000"
+    desk.ac(TC, arc="3030")
+    assert desk.sw(issuer.script("84240000")) == "6985"
     desk.begin()
     assert cvr(desk.ac(AAC))[6:] == "18"

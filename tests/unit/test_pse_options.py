@@ -355,3 +355,17 @@ def test_pse_14_every_option_and_every_value_is_tried(option):
 def test_pse_14_a_card_does_as_the_option_says(name, value):
     probe, expected = BY_OPTION[name]
     assert probe(value) == expected[value], BY_NAME[name].meaning
+
+
+def test_pse_14_10_a_right_mac_ends_the_row_whatever_the_script_asked_for():
+    """Failures are wrong MACs: a script refused for its data has proved the issuer."""
+    desk = desk_with("pse_failures_max", "100")
+    for _ in range(99):
+        issuer = online(desk)
+        assert desk.sw(issuer.script("841E0000", wrong=True)) == "6988"
+    issuer = online(desk)
+    assert desk.sw(issuer.script("04DC0914", b"\x70\x00")) == "6A83"
+    issuer = online(desk)
+    assert desk.sw(issuer.script("841E0000", wrong=True)) == "6988"
+    issuer = online(desk)
+    assert desk.sw(issuer.script("84180000")) == "9000"

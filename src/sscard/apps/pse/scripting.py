@@ -81,6 +81,7 @@ def script(
                 handler(card, command, command.data[:-MAC_LENGTH], session)
             except Refusal:
                 domain.discard()
+                tell(card, Guard.SCRIPT_MAC, right=True)
                 _note(card, failed=True, counted=counted)
                 raise
             tell(card, Guard.SCRIPT_MAC, right=True)
