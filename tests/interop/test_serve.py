@@ -239,7 +239,11 @@ def test_without_control_a_pipe_is_left_alone(files, slots):
             process.wait(1)
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()  # whatever happened, the slot is free for the next test
+            process.communicate()
     assert process.returncode == 0
 
 
