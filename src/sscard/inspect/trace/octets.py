@@ -5,7 +5,6 @@ As text two hex digits a byte, `**` for a masked one: length and place stay, the
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import batched
 from typing import Self
 
 __all__ = ["Octets"]
@@ -25,7 +24,7 @@ class Octets:
         """Read the text form. Errors: ValueError."""
         if len(text) % 2:
             raise ValueError(f"an odd number of characters: {text[:40]!r}")
-        pairs = ["".join(pair) for pair in batched(text, 2)]
+        pairs = [text[at : at + 2] for at in range(0, len(text), 2)]
         hidden = frozenset(at for at, pair in enumerate(pairs) if pair == _MASK)
         if any(" " in pair for pair in pairs):
             raise ValueError("blanks in hex")

@@ -71,7 +71,7 @@ class Recorder:
         self._entries: list[Entry] = []
         self._file: TextIO | None = None
         if path is not None:
-            self._file = Path(path).open("w", encoding="utf-8", newline="\n")
+            self._file = Path(path).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115 - see close
             self._file.write(dump_header(self.header) + "\n")
             self._file.flush()
 
