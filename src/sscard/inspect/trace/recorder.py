@@ -243,12 +243,18 @@ class RecordedPort:
 class RecordedSlot:
     """A reader's `CardPort` that writes down what passes through another one.
 
-    With an emulated card behind it, `CardRecorder` tells more.
+    With an emulated card behind it, `CardRecorder` tells more; a relay tells by `relayed` what
+    it changed.
     """
 
     def __init__(self, card: CardPort, recorder: Recorder) -> None:
         self._card = card
         self._recorder = recorder
+        self._change: tuple[bytes, bytes] | None = None
+
+    def relayed(self, _command: bytes, sent: bytes, answered: bytes, _response: bytes) -> None:
+        """Hear from a `RelayCard` what the card was given, and what it said."""
+        self._change = sent, answered
 
     @property
     def atr(self) -> bytes:
@@ -272,14 +278,31 @@ class RecordedSlot:
 
     def transmit(self, apdu: bytes) -> bytes:
         """Return the response to one command APDU."""
-        return _recorded(self._card.transmit, apdu, self._recorder)
+        return _recorded(self._card.transmit, apdu, self._recorder, self._changes)
+
+    def _changes(self) -> tuple[bytes, bytes] | None:
+        change, self._change = self._change, None
+        return change
 
 
-def _recorded(transmit: Callable[[bytes], bytes], apdu: bytes, recorder: Recorder) -> bytes:
+def _recorded(
+    transmit: Callable[[bytes], bytes],
+    apdu: bytes,
+    recorder: Recorder,
+    changes: Callable[[], tuple[bytes, bytes] | None] = lambda: None,
+) -> bytes:
     try:
         response = transmit(apdu)
     except (PowerLoss, TransportError) as error:
         recorder.add(Failure(Octets(apdu), type(error).__name__, str(error)))
         raise
-    recorder.add(Apdu(Octets(apdu), Octets(response)))
+    sent, answered = changes() or (apdu, response)
+    recorder.add(
+        Apdu(
+            Octets(apdu),
+            Octets(response),
+            sent=None if sent == apdu else Octets(sent),
+            answered=None if answered == response else Octets(answered),
+        )
+    )
     return response
