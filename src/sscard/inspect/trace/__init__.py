@@ -23,7 +23,9 @@ from sscard.inspect.trace.follow import Follower, Place, Step
 from sscard.inspect.trace.lines import TraceError, dumps, load, loads
 from sscard.inspect.trace.masking import Masker, masked_trace
 from sscard.inspect.trace.octets import Octets
+from sscard.inspect.trace.proofs import Prover
 from sscard.inspect.trace.recorder import CardRecorder, RecordedPort, RecordedSlot, Recorder
+from sscard.inspect.trace.story import story
 
 __all__ = [
     "FORMAT",
@@ -39,6 +41,7 @@ __all__ = [
     "Octets",
     "Place",
     "Power",
+    "Prover",
     "Random",
     "RecordedPort",
     "RecordedSlot",
@@ -53,4 +56,5 @@ __all__ = [
     "load",
     "loads",
     "masked_trace",
+    "story",
 ]
