@@ -41,6 +41,7 @@ from sscard.inspect.trace.lines import dump_entry, dump_header
 from sscard.inspect.trace.masking import Masker
 from sscard.inspect.trace.octets import Octets
 from sscard.transport.port import CardPort, Port
+from sscard.transport.relay import Relayed
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -243,18 +244,22 @@ class RecordedPort:
 class RecordedSlot:
     """A reader's `CardPort` that writes down what passes through another one.
 
-    With an emulated card behind it, `CardRecorder` tells more; a relay tells by `relayed` what
-    it changed.
+    With an emulated card behind it, `CardRecorder` tells more; `of_relay` also says what a
+    relay changed.
     """
 
     def __init__(self, card: CardPort, recorder: Recorder) -> None:
         self._card = card
         self._recorder = recorder
-        self._change: tuple[bytes, bytes] | None = None
+        self._heard: list[tuple[bytes, bytes]] = []
 
-    def relayed(self, _command: bytes, sent: bytes, answered: bytes, _response: bytes) -> None:
-        """Hear from a `RelayCard` what the card was given, and what it said."""
-        self._change = sent, answered
+    @classmethod
+    def of_relay(cls, relay: "Callable[[Relayed], CardPort]", recorder: Recorder) -> Self:
+        """Return the recorded card of a relay, which `relay` makes when given its listener."""
+        heard: list[tuple[bytes, bytes]] = []
+        slot = cls(relay(lambda _, sent, answered, __: heard.append((sent, answered))), recorder)
+        slot._heard = heard
+        return slot
 
     @property
     def atr(self) -> bytes:
@@ -281,8 +286,7 @@ class RecordedSlot:
         return _recorded(self._card.transmit, apdu, self._recorder, self._changes)
 
     def _changes(self) -> tuple[bytes, bytes] | None:
-        change, self._change = self._change, None
-        return change
+        return self._heard.pop() if self._heard else None
 
 
 def _recorded(
