@@ -1,4 +1,4 @@
-"""`sscard relay`: a card in a reader answers out of a virtual one, edited and recorded on the way."""
+"""`sscard relay`: a card in a reader answers out of a virtual one, edited or recorded."""
 
 import runpy
 import threading

@@ -37,10 +37,11 @@ _OWN = (0x04, 0x05, 0x06, 0x07)
 
 @dataclass(slots=True)
 class Capture:
-    """What was seen: `values` are the items by directory, file and tag; `rules` read rules that
-    the card has otherwise than its generation's table.
+    """What was seen of a card.
 
-    `missing` are directories and files the table has and the card has not.
+    `values` are the items by directory, file and tag; `rules` read rules that the card has
+    otherwise than its generation's table; `missing` are directories and files the table has and
+    the card has not.
     """
 
     atr: bytes

@@ -118,7 +118,7 @@ def reading_tour() -> Iterator[list[Command]]:
         }
         for file, kind in sorted(files.items()):
             sfi = file & 0x1F
-            if kind == "binary" or kind == "transparent":
+            if kind == "transparent":
                 sitting.append(Command(0x00, 0xB0, 0x80 | sfi, 0x00, le=_SAMPLE))
             elif kind != "internal":
                 numbers = range(1, _RECORDS + 1)
