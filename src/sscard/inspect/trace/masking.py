@@ -10,7 +10,7 @@ from dataclasses import replace
 from sscard.inspect.explaining.answers import explain_answer
 from sscard.inspect.explaining.ber import is_template
 from sscard.inspect.explaining.commands import explain_command
-from sscard.inspect.explaining.records import is_record
+from sscard.inspect.explaining.records import explain_record, is_record
 from sscard.inspect.explanation import Explanation
 from sscard.inspect.trace.entries import Apdu, Entry, Failure, Header, Trace, Write
 from sscard.inspect.trace.follow import Follower, Place, Step
@@ -65,11 +65,13 @@ class Masker:
             return octets.mask(range(min(_NO_DATA, len(octets)), len(octets)))
         if not command.data:
             return octets
-        start, end = _HEADER, _HEADER + len(command.data)
+        data, start, end = octets.data, _HEADER, _HEADER + len(command.data)
         if _unread(command, command.data, place):
             return octets.mask(range(start, end))
-        tree = explain_command(command, place.domain, _directory(place))
-        return _without_secrets(octets, tree, start, end)
+        for directory in _directories(place):
+            tree = explain_command(command, place.domain, directory)
+            octets = _without_secrets(octets, tree, start, end, data)
+        return octets
 
     def _answer(self, octets: Octets, step: Step) -> Octets:
         end = len(octets) - _STATUS
@@ -78,8 +80,11 @@ class Masker:
         place = step.before
         if step.answers is None or _unread(step.answers, octets.data[:end], place):
             return octets.mask(range(end))
-        tree = explain_answer(octets.data, step.answers, place.domain, _directory(place))
-        return _without_secrets(octets, tree, 0, end)
+        data = octets.data
+        for directory in _directories(place):
+            tree = explain_answer(data, step.answers, place.domain, directory)
+            octets = _without_secrets(octets, tree, 0, end, data)
+        return octets
 
 
 def masked_trace(trace: Trace) -> Trace:
@@ -90,9 +95,12 @@ def masked_trace(trace: Trace) -> Trace:
     return Trace(header, entries)
 
 
-def _directory(place: Place) -> int | None:
-    """Return the directory that items are looked up in; elsewhere a tag alone has to do."""
-    return place.directory if place.domain == _SSSE else None
+def _directories(place: Place) -> tuple[int | None, ...]:
+    """Return the directories that items are looked up in; None is any of them.
+
+    Both count: a card that is somewhere else than its answers said shows nothing by that.
+    """
+    return (place.directory, None) if place.domain == _SSSE else (None,)
 
 
 def _unread(command: Command, data: bytes, place: Place) -> bool:
@@ -105,12 +113,13 @@ def _unread(command: Command, data: bytes, place: Place) -> bool:
     if place.domain is None and data[:1] == b"\x70" and is_template(data):
         return False
     body = data[:-_MAC] if command.cla & 0x04 and command.ins != _READ_RECORD else data
-    return not is_record(body)
+    return not is_record(body) or any(not item.ref for item in explain_record(body))
 
 
-def _without_secrets(octets: Octets, tree: Explanation, start: int, end: int) -> Octets:
-    """Mask what is secret in the data between two places, by what the tree says of them."""
-    data = octets.data
+def _without_secrets(
+    octets: Octets, tree: Explanation, start: int, end: int, data: bytes
+) -> Octets:
+    """Mask what is secret between two places of `data`, by what the tree says of them."""
     places: set[int] = set()
     cursor = start
     for secret in _secrets(tree):

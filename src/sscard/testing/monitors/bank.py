@@ -12,7 +12,7 @@ __all__ = ["AtcRises", "GpoFirst", "NoTcAfterAac", "TwoCryptograms", "cryptogram
 _GPO, _GENERATE_AC, _SELECT, _GET_DATA = 0x80A8, 0x80AE, 0x00A4, 0x80CA
 _AAC, _TC = 0x00, 0x40
 _ATC_TAG = 0x9F36
-_FORMAT_1 = 0x80
+_FORMAT_1, _FORMAT_2 = 0x80, 0x77
 _SOCIAL = 1
 _SHORTEST = 11
 
@@ -37,7 +37,7 @@ def cryptogram_of(step: Step) -> tuple[int, int] | None:
         tag, value = parse(step.data)[0]
         if tag == _FORMAT_1 and len(value) >= _SHORTEST:
             return value[0] & 0xC0, int.from_bytes(value[1:3])
-        held = dict(parse(value)) if tag == 0x77 else {}
+        held = dict(parse(value)) if tag == _FORMAT_2 else {}
     except (TlvError, IndexError):
         return None
     if 0x9F27 not in held or _ATC_TAG not in held:
@@ -146,7 +146,7 @@ class AtcRises(Monitor):
         place = step.before.name
         if _header(step) == _GPO and step.done and _bank(step):
             self._new.add(place)
-        made = cryptogram_of(step)
+        made = cryptogram_of(step) or _quick(step)
         if made is not None:
             atc, new = made[1], place in self._new
             self._new.discard(place)
@@ -164,6 +164,21 @@ class AtcRises(Monitor):
 
     def lost(self, failure: Failure) -> None:
         """Power loss takes nothing back: the ATC stays where it was, or is one higher."""
+
+
+def _quick(step: Step) -> tuple[int, int] | None:
+    """Return what an answer to GET PROCESSING OPTIONS with a cryptogram of its own says (qPBOC)."""
+    asked = step.answers
+    if asked is None or (asked.cla << 8 | asked.ins) != _GPO or not step.data:
+        return None
+    try:
+        tag, value = parse(step.data)[0]
+        held = dict(parse(value)) if tag == _FORMAT_2 else {}
+    except (TlvError, IndexError):
+        return None
+    if 0x9F26 not in held or _ATC_TAG not in held:
+        return None
+    return held.get(0x9F27, b"\0")[0] & 0xC0, int.from_bytes(held[_ATC_TAG])
 
 
 def _read_atc(step: Step) -> int | None:
