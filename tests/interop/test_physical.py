@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from sscard.inspect.trace import load
 from sscard.sample import new_card
 from sscard.testing.monitors import monitors, watch
 from sscard.transport.memory import PoweredSlot
+from sscard.transport.port import CardRemoved
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
 
@@ -250,8 +252,6 @@ class Slow:
 
 
 def test_a_card_that_is_too_slow(serve, slots, clients):
-    import time
-
     serve(Slow(powered(sample_card()), lambda: time.sleep(1.5)))
     script = ERRORS + (
         "port = PcscPort(args[0], timeout_s=0.3)\n"
@@ -264,7 +264,22 @@ def test_a_card_that_is_too_slow(serve, slots, clients):
     assert closed[0] == "TransportError"
 
 
-def test_a_card_taken_out_between_and_in_commands(serve, slots, clients, pcscd):
+def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
+    """The slot is empty before the answer."""
+
+    def yank():
+        raise CardRemoved("the card was taken out")
+
+    serve(Slow(powered(sample_card()), yank))
+    script = ERRORS + (
+        "port = PcscPort(args[0])\n"
+        "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
+    )
+    seen = clients.pyscard(script, slots[0].name)
+    assert seen[0] == "CardRemoved", seen
+
+
+def test_a_card_taken_out_between_commands(serve, slots, clients, pcscd):
     place = serve(powered(sample_card()))
     script = ERRORS + (
         "port = PcscPort(args[0])\n"

@@ -8,6 +8,7 @@ Source: pcsc, "pyscard facts" and "T=0, T=1, 61xx, 6Cxx".
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
@@ -24,6 +25,7 @@ from smartcard.System import readers
 from sscard.errors import TransportError
 from sscard.transport.port import (
     CardAbsent,
+    CardMute,
     CardRemoved,
     CardReset,
     CardTimeout,
@@ -69,14 +71,24 @@ _PROBLEMS: Mapping[int, tuple[type[TransportError], str]] = {
 }
 
 
+_UNANSWERED = tuple(
+    code & 0xFFFFFFFF
+    for code in (scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_F_COMM_ERROR, scard.SCARD_S_SUCCESS)
+)
+"""A command that got no answer, or an empty one: of a card that is mute, or no longer there."""
+_SETTLE_S, _LOOK_S = 1.0, 0.1
+"""A reader needs this long to notice that its card is gone (vpcd: 0.4 s), and is asked so often."""
+
+
 class PcscPort:
     """The card in a reader, named in full or by a part of the name that only it has.
 
     `exclusive` keeps other programs from the card meanwhile. `protocol` is what is spoken with
     it. `timeout_s` None waits for an answer for ever, as PC/SC does. Usable as a context
     manager, which closes it. Errors: `ReaderAbsent` for no such reader, `CardAbsent`,
-    `CardUnpowered`, `ReaderBusy`, `ProtocolRefused`; in use `CardRemoved`, `CardReset`,
-    `CardTimeout`; `TransportError` for a command shorter than 4 bytes, a closed port, the rest.
+    `CardUnpowered`, `ReaderBusy`, `ProtocolRefused`; in use `CardRemoved`, `CardMute`,
+    `CardReset`, `CardTimeout`; `TransportError` for a command shorter than 4 bytes, a closed
+    port, the rest.
     """
 
     def __init__(
@@ -166,10 +178,14 @@ class PcscPort:
     def _problem(
         self, error: SmartcardException, otherwise: type[TransportError]
     ) -> TransportError:
-        code = getattr(error, "hresult", 0) & 0xFFFFFFFF
+        code = getattr(error, "hresult", -1) & 0xFFFFFFFF
         for number, (kind, words) in _PROBLEMS.items():
             if number & 0xFFFFFFFF == code:
                 return kind(f"{self._name}: {words}")
+        if code in _UNANSWERED and _empties(self._name):
+            return CardRemoved(f"{self._name}: the card was taken out in the middle of a command")
+        if code in _UNANSWERED:
+            return CardMute(f"{self._name}: the card does not answer: reset it")
         return otherwise(f"{self._name}: {error}")
 
     def close(self) -> None:
@@ -196,6 +212,22 @@ class PcscPort:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _empties(name: str) -> bool:
+    """Whether a reader has no card, or notices that soon."""
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    try:
+        until = time.monotonic() + _SETTLE_S
+        while time.monotonic() < until:
+            unaware = [(name, scard.SCARD_STATE_UNAWARE)]
+            result, states = scard.SCardGetStatusChange(context, 0, unaware)
+            if result != scard.SCARD_S_SUCCESS or states[0][1] & scard.SCARD_STATE_EMPTY:
+                return True
+            time.sleep(_LOOK_S)
+        return False
+    finally:
+        scard.SCardReleaseContext(context)
 
 
 def _into(done: list[Any], exchange: Callable[[], Any]) -> Callable[[], None]:
