@@ -15,10 +15,18 @@ from sscard.apps.pse import PSE_APPLET
 from sscard.apps.ssse import SSSE_APPLET
 from sscard.cos.domain import CM, PSE, SSSE
 from sscard.cos.eeprom import Eeprom
+from sscard.cos.firewall import BOOTSTRAP
 from sscard.cos.format import ChipSpec, format_image
 from sscard.cos.kernel import Kernel
 from sscard.cos.manager import CARD_MANAGER
-from sscard.cos.trace import Listener, PoweredOn
+from sscard.cos.trace import (
+    DetailListener,
+    Interrupted,
+    Listener,
+    PoweredOff,
+    PoweredOn,
+    Recovered,
+)
 from sscard.cos.volume import Volume, read_superblock
 from sscard.cos.wiring import Wiring
 from sscard.env import Env
@@ -58,7 +66,7 @@ class Snapshot(NamedTuple):
 class Card:
     """One card. At most one activation is alive at a time."""
 
-    __slots__ = ("_activation", "_file", "_listeners", "_volume", "eeprom", "env")
+    __slots__ = ("_activation", "_details", "_file", "_listeners", "_volume", "eeprom", "env")
 
     def __init__(self, image: bytes, env: Env | None = None) -> None:
         """Take an image as a card; raises ImageError when it is none."""
@@ -106,6 +114,7 @@ class Card:
         self._volume = None if volume is None else volume.twin(self.eeprom)
         self._activation: Activation | None = None
         self._listeners: list[Listener] = []
+        self._details: list[DetailListener] = []
         self._file: ImageFile | None = None
 
     @property
@@ -147,16 +156,22 @@ class Card:
             self.eeprom.power_restored()
         return Activation(self, self._boot(link, interface), link, interface)
 
-    def _boot(self, link: Link, interface: Interface) -> Kernel:
+    def _boot(self, link: Link, interface: Interface, *, warm: bool = False) -> Kernel:
         self.env.power_ons += 1
         if self._file is not None:
             self._file.save_env(self.env)
+        known = self._volume
         volume = self._mounted()
         applets = _APPLETS[volume.options["card_kind"]]
-        wiring = Wiring(volume, self.env, applets, contactless=interface == "contactless")
+        contactless = interface == "contactless"
+        wiring = Wiring(volume, self.env, applets, self._details, contactless=contactless)
         kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")
         for listener in self._listeners:
-            listener(PoweredOn(volume.answer_to_reset))
+            listener(PoweredOn(volume.answer_to_reset, warm))
+        recovery = volume.recovery
+        if recovery.replayed and recovery.tag is not None and volume is not known:
+            for detail in self._details:
+                detail(Recovered(recovery.tag & ~BOOTSTRAP, recovery.pages))
         return kernel
 
     def _mounted(self) -> Volume:
@@ -203,6 +218,14 @@ class Card:
         """Stop calling a listener."""
         self._listeners.remove(listener)
 
+    def trace_details(self, listener: DetailListener) -> None:
+        """Have `listener` called with what happens inside commands, too, from now on."""
+        self._details.append(listener)
+
+    def untrace_details(self, listener: DetailListener) -> None:
+        """Stop calling a listener of details."""
+        self._details.remove(listener)
+
     def __repr__(self) -> str:
         return f"<Card {len(self.eeprom.memory)} bytes, powered on {self.env.power_ons} times>"
 
@@ -231,8 +254,10 @@ class Activation:
             raise ActivationError("this activation has ended: call card.power_on() again")
         try:
             return kernel.transmit(apdu)
-        except (PowerLoss, ImageError):
+        except (PowerLoss, ImageError) as loss:
             self._kernel = None
+            for detail in self._card._details:
+                detail(Interrupted(apdu, str(loss)))
             raise
 
     def reset(self) -> bytes:
@@ -240,11 +265,14 @@ class Activation:
         if self._kernel is None:
             raise ActivationError("this activation has ended: call card.power_on() again")
         self._kernel = None
-        self._kernel = self._card._boot(self._link, self._interface)
+        self._kernel = self._card._boot(self._link, self._interface, warm=True)
         return self.atr
 
     def power_off(self) -> None:
         """Cut the power; the activation has ended."""
+        if self._kernel is not None:
+            for detail in self._card._details:
+                detail(PoweredOff())
         self._kernel = None
 
     @property

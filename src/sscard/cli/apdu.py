@@ -10,6 +10,8 @@ import typer
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import stdout, write_json
 from sscard.cli.settings import JsonOption, LinkOption, link_of
+from sscard.cli.traces import explain_trace, is_trace
+from sscard.cli.vaults import PassphraseOption
 
 if TYPE_CHECKING:
     from sscard.card import Activation
@@ -155,7 +157,10 @@ def _to_json(event: "Exchanged", *, explained: bool, reveal: bool) -> dict[str, 
 
 
 def explain(
-    data: Annotated[list[str], typer.Argument(metavar="HEX...", help="Bytes, blanks allowed.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="HEX...|TRACE", help="Bytes, blanks allowed, or a trace's file."),
+    ],
     kind: Annotated[
         str | None, typer.Option("--kind", help="What the bytes are, when looks deceive.")
     ] = None,
@@ -170,15 +175,30 @@ def explain(
     directory: Annotated[
         str | None, typer.Option("--directory", metavar="FID", help="The DF they belong to.")
     ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keys",
+            metavar="FILE|PROFILE",
+            help="For a trace: verify cryptograms with a vault's keys, or a profile's test keys.",
+        ),
+    ] = None,
+    passphrase: PassphraseOption = None,
     *,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show PINs, keys and personal data.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say what bytes mean: a command, an answer, a status word, an ATR, an FCI, a record."""
+    """Say what bytes mean: a command, an answer, a status word, an ATR, an FCI, a record.
+
+    Of a trace (docs/traces.md) every entry is explained, cryptograms with --keys verified.
+    """
     from sscard.inspect import explain as explain_bytes
 
+    if is_trace(data):
+        explain_trace(Path(data[0]), keys, passphrase, reveal=reveal, json=json)
+        return
     try:
         tree = explain_bytes(
             " ".join(data),

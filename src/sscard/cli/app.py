@@ -18,10 +18,13 @@ from sscard.cli import (
     keys,
     national,
     pay,
+    physical,
     profiles,
+    relay,
     run,
     serve,
     social,
+    traces,
 )
 from sscard.cli.exits import exit_code
 from sscard.cli.output import error_line
@@ -94,6 +97,11 @@ app.command("read")(social.read)
 app.command("update")(social.update)
 app.command("pay")(pay.pay)
 app.command("conformance")(conformance.conformance)
+app.command("replay")(traces.replay)
+app.command("monitor")(traces.monitor)
+app.command("relay")(relay.relay)
+app.command("compare")(physical.compare)
+app.command("capture")(physical.capture)
 app.command("tree")(image.tree)
 app.command("dump")(image.dump)
 app.command("diff")(image.diff)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Served = tuple[str, CardPort, ExitStack]
     """A card's name, the card, and what closes its file."""
 
-__all__ = ["serve"]
+__all__ = ["log_events", "serve", "stop_on_signals"]
 
 _HOST, _PORT = "127.0.0.1", 35963
 
@@ -61,6 +61,17 @@ def serve(
     trace: Annotated[
         bool, typer.Option("--trace", help="Print what is exchanged, explained, secrets masked.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Write a trace; the second card's is FILE-2, and so on.",
+        ),
+    ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Record PINs, keys and personal data, too.")
+    ] = False,
     control: Annotated[
         bool, typer.Option("--control", help="Take orders from a pipe, not only when typed.")
     ] = False,
@@ -79,11 +90,12 @@ def serve(
     count = len(images or ()) + (psam is not None) + sample + sample_psam
     if not count:
         raise typer.BadParameter("give image files, --sample or --sample-psam")
-    stop = _stop_on_signals()
-    _log_events()
-    made = _Made("apdu" if direct else "t0", traced=trace, named=count > 1)
+    stop = stop_on_signals()
+    log_events()
     orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
     with ExitStack() as stack:
+        tapes = _Tapes(stack, record, show_secrets=show_secrets)
+        made = _Made("apdu" if direct else "t0", tapes, traced=trace, named=count > 1)
         cards = [made.of_file(path, stack) for path in images or ()]
         if sample:
             cards.append(made.of_card("sample card", sample_card()))
@@ -116,11 +128,36 @@ def serve(
             raise
 
 
+class _Tapes:
+    """Traces of the served cards, a file each; they end with `stack`."""
+
+    def __init__(self, stack: ExitStack, path: Path | None, *, show_secrets: bool) -> None:
+        self._stack = stack
+        self._path = path
+        self._show_secrets = show_secrets
+        self._count = 0
+
+    def record(self, name: str, card: "Card") -> None:
+        """Record a card from now on, if that is wanted at all."""
+        from sscard.inspect.trace import CardRecorder, Recorder
+
+        if self._path is None:
+            return
+        self._count += 1
+        path = self._path
+        if self._count > 1:
+            path = path.with_stem(f"{path.stem}-{self._count}")
+        recorder = Recorder("card", path=path, show_secrets=self._show_secrets, title=name)
+        self._stack.enter_context(recorder)
+        self._stack.enter_context(CardRecorder(card, recorder))
+
+
 class _Made:
     """Makes ports of cards, all alike: their link, and whether they are traced, under a name."""
 
-    def __init__(self, link: "Link", *, traced: bool, named: bool) -> None:
+    def __init__(self, link: "Link", tapes: _Tapes, *, traced: bool, named: bool) -> None:
         self._link = link
+        self._tapes = tapes
         self._traced = traced
         self._named = named
 
@@ -138,6 +175,7 @@ class _Made:
 
         if self._traced:
             card.trace(_tracer(name if self._named else ""))
+        self._tapes.record(name, card)
         return PoweredSlot(card, link=self._link, atr=card.atr)
 
     @contextmanager
@@ -154,7 +192,8 @@ def _close(places: list[Place]) -> None:
         place.file.close()
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
+    """Return an event that is set when the user or the system ends the process."""
     stop = threading.Event()
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     for number in (getattr(signal, name, None) for name in names):
@@ -163,7 +202,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _log_events() -> None:
+def log_events() -> None:
     """Cards going in and out, and whatever goes wrong inside one, on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -5,7 +5,9 @@ two domains never depend on each other (NI-5) and no activation repeats another'
 """
 
 import hashlib
+from collections.abc import Sequence
 
+from sscard.cos.trace import DetailListener, Drew
 from sscard.env import Env
 from sscard.errors import SscardError
 
@@ -16,11 +18,22 @@ _RESERVOIR = 512
 
 
 class Drbg:
-    """A SHAKE-256 stream, keyed at construction and lazily expanded."""
+    """A SHAKE-256 stream, keyed at construction and lazily expanded.
 
-    __slots__ = ("_block", "_env", "_material", "_offset", "_pool")
+    `listeners` hear of every value (`Drew`).
+    """
 
-    def __init__(self, env: Env, chip_serial: bytes, domain: int) -> None:
+    __slots__ = ("_block", "_domain", "_env", "_listeners", "_material", "_offset", "_pool")
+
+    def __init__(
+        self,
+        env: Env,
+        chip_serial: bytes,
+        domain: int,
+        listeners: Sequence[DetailListener] = (),
+    ) -> None:
+        self._domain = domain
+        self._listeners = listeners
         self._env = env
         self._material = (
             len(env.seed).to_bytes(4, "big")
@@ -35,8 +48,12 @@ class Drbg:
 
     def take(self, length: int) -> bytes:
         """Return the next `length` random bytes; forced values of the environment go first."""
-        if self._env.forced:
-            return self._take_forced(length)
+        value = self._take_forced(length) if self._env.forced else self._take(length)
+        for listener in self._listeners:
+            listener(Drew(self._domain, value))
+        return value
+
+    def _take(self, length: int) -> bytes:
         end = self._offset + length
         if end > len(self._pool):
             self._refill()

@@ -12,6 +12,7 @@ from typing import Any
 from sscard.cos.eeprom import Eeprom, WriteFailure
 from sscard.cos.journal import FirewallViolation, Journal
 from sscard.cos.layout import PAGE_SIZE
+from sscard.cos.trace import Committed, DetailListener
 
 __all__ = ["Store"]
 
@@ -22,15 +23,18 @@ class Store:
     Shapes: `ranges` page ranges, the domain's own extent first; `tag` the owner written into
     the journal: a domain code, or 81/82 for the bootstrap of domain 1 or 2 (cos 1.4).
     Addresses are absolute EEPROM addresses. A bad address is a bug or an attack, never a
-    refusal: it raises `FirewallViolation`.
+    refusal: it raises `FirewallViolation`. `watch` is the domain's code and who hears of its
+    transactions.
 
     `memo` keeps what was parsed from the bytes, by the address of the object; any write, and
     any transaction dropped, empties it.
     """
 
     __slots__ = (
+        "_domain",
         "_journal",
         "_limit",
+        "_listeners",
         "_memory",
         "_pending",
         "_ranges",
@@ -40,7 +44,15 @@ class Store:
         "tag",
     )
 
-    def __init__(self, eeprom: Eeprom, journal: Journal, ranges: Sequence[range], tag: int) -> None:
+    def __init__(
+        self,
+        eeprom: Eeprom,
+        journal: Journal,
+        ranges: Sequence[range],
+        tag: int,
+        watch: tuple[int, Sequence[DetailListener]] = (0, ()),
+    ) -> None:
+        self._domain, self._listeners = watch
         self._memory = eeprom.memory
         self._journal = journal
         self._pending: dict[int, bytearray] = {}
@@ -114,12 +126,16 @@ class Store:
         images = {page: bytes(pending[page]) for page in sorted(pending)}
         self._pending = {}
         try:
-            return self._journal.commit(
+            written = self._journal.commit(
                 self.tag, images, secret=not self.secret_pages.isdisjoint(images)
             )
         except WriteFailure:
             self.memo = {}  # what was parsed since the writes is not what stands now
             raise
+        if written:
+            for listener in self._listeners:
+                listener(Committed(self._domain, tuple(images)))
+        return written
 
     def discard(self) -> None:
         """Forget the transaction: the command was refused."""

@@ -1,5 +1,7 @@
 """What a card can tell about itself while it works: frozen events for listeners.
 
+The events of `Detail` say what happens inside a command; only those who ask for them get them.
+
 Nothing here costs anything when nobody listens. Events carry raw bytes; their reprs do not:
 whoever prints them decides what to mask (`sscard.inspect`).
 """
@@ -9,14 +11,28 @@ from dataclasses import dataclass, field
 
 from sscard.cos.refusal import Refusal
 
-__all__ = ["Alarm", "Event", "Exchanged", "Listener", "PoweredOn"]
+__all__ = [
+    "Alarm",
+    "Committed",
+    "Detail",
+    "DetailListener",
+    "Drew",
+    "Event",
+    "Exchanged",
+    "Interrupted",
+    "Listener",
+    "PoweredOff",
+    "PoweredOn",
+    "Recovered",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class PoweredOn:
-    """The card was powered on, or reset, and answered `atr`."""
+    """The card was powered on, or reset (`warm`), and answered `atr`."""
 
     atr: bytes
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +60,44 @@ class Alarm:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drew:
+    """A domain's generator gave a random `value`, forced or its own (cos 1.5)."""
+
+    domain: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A domain's transaction over these pages stands (cos 1.4)."""
+
+    domain: int
+    pages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Power-on found a torn transaction that was committed, and wrote its pages (cos 1.4)."""
+
+    domain: int
+    pages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The power went in the middle of a command, which was never answered (cos 1.2)."""
+
+    command: bytes = field(repr=False)
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoweredOff:
+    """The power was taken from a card that had some."""
+
+
 Event = PoweredOn | Exchanged | Alarm
 Listener = Callable[[Event], None]
+Detail = Drew | Committed | Recovered | Interrupted | PoweredOff
+DetailListener = Callable[[Detail], None]

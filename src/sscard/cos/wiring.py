@@ -5,7 +5,7 @@ change it (CREATE MF and DDF, the EMK's installation, ERASE): from that moment a
 an owner holds a window on its own extent and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sscard.cos.chip import Chip
 from sscard.cos.crypto import Crypto
@@ -16,6 +16,7 @@ from sscard.cos.policy import Applet
 from sscard.cos.refusal import Refusal
 from sscard.cos.rng import Drbg
 from sscard.cos.store import Store
+from sscard.cos.trace import DetailListener
 from sscard.cos.volume import Extent, Volume
 from sscard.env import Env
 from sscard.iso.atr import Atr
@@ -32,9 +33,11 @@ class Wiring:
         volume: Volume,
         env: Env,
         applets: Mapping[int, Applet],
+        details: Sequence[DetailListener] = (),
         *,
         contactless: bool = False,
     ) -> None:
+        self._details = details
         self._volume = volume
         self._env = env
         self._applets = applets
@@ -109,7 +112,7 @@ class Wiring:
             domain = self.domains[code] = Domain(
                 code=code,
                 extent=extent,
-                store=Store(volume.eeprom, volume.journal, ranges, tag),
+                store=Store(volume.eeprom, volume.journal, ranges, tag, (code, self._details)),
                 rng=self._generator(code),
                 crypto=self._crypto,
                 applet=self._applets[code],
@@ -128,7 +131,7 @@ class Wiring:
         known = self._generators.get(code)
         if known is None:
             serial = self._volume.chip.serial
-            known = self._generators[code] = Drbg(self._env, serial, code)
+            known = self._generators[code] = Drbg(self._env, serial, code, self._details)
         return known
 
     def _card_manager_ranges(self) -> list[range]:

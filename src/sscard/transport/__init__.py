@@ -13,11 +13,16 @@ from sscard.transport.port import (
     CardMute,
     CardPort,
     CardRemoved,
+    CardReset,
+    CardTimeout,
     CardUnpowered,
     Link,
     Port,
+    ProtocolRefused,
     ReaderAbsent,
+    ReaderBusy,
 )
+from sscard.transport.relay import RelayCard
 from sscard.transport.serve import CardSlot, serve_cards
 from sscard.transport.vpcd import Framer, VpcdClient, frame
 
@@ -26,14 +31,19 @@ __all__ = [
     "CardMute",
     "CardPort",
     "CardRemoved",
+    "CardReset",
     "CardSlot",
+    "CardTimeout",
     "CardUnpowered",
     "Framer",
     "Link",
     "MemoryPort",
     "Port",
     "PoweredSlot",
+    "ProtocolRefused",
     "ReaderAbsent",
+    "ReaderBusy",
+    "RelayCard",
     "VpcdClient",
     "frame",
     "serve_cards",

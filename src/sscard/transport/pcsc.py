@@ -7,21 +7,35 @@ them; the terminal's stack follows them.
 Source: pcsc, "pyscard facts" and "T=0, T=1, 61xx, 6Cxx".
 """
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
+from smartcard import scard
+from smartcard.CardConnection import CardConnection
 from smartcard.CardConnectionObserver import CardConnectionObserver
 from smartcard.Exceptions import NoCardException, SmartcardException
 from smartcard.pcsc.PCSCExceptions import BaseSCardException
-from smartcard.scard import SCARD_RESET_CARD
 from smartcard.System import readers
 
 from sscard.errors import TransportError
-from sscard.transport.port import CardAbsent, CardUnpowered, ReaderAbsent
+from sscard.transport.port import (
+    CardAbsent,
+    CardMute,
+    CardRemoved,
+    CardReset,
+    CardTimeout,
+    CardUnpowered,
+    ProtocolRefused,
+    ReaderAbsent,
+    ReaderBusy,
+)
 
-__all__ = ["PcscPort", "reader_names", "watched_reader"]
+__all__ = ["PcscPort", "Protocol", "reader_names", "watched_reader"]
 
 _SHORTEST = 4
 """Bytes of the shortest command: a reader takes less for orders of its own (vpcd rule 4)."""
@@ -32,24 +46,72 @@ def reader_names() -> tuple[str, ...]:
     return tuple(str(reader.name) for reader in _readers())
 
 
+class Protocol(Enum):
+    """What the reader speaks with the card: T=0, T=1, or what the two agree on."""
+
+    ANY = CardConnection.T0_protocol | CardConnection.T1_protocol
+    T0 = CardConnection.T0_protocol
+    T1 = CardConnection.T1_protocol
+
+
+_PROBLEMS: Mapping[int, tuple[type[TransportError], str]] = {
+    scard.SCARD_W_REMOVED_CARD: (CardRemoved, "the card was taken out: put it back, connect anew"),
+    scard.SCARD_W_RESET_CARD: (CardReset, "another program has reset the card: reset it, go on"),
+    scard.SCARD_W_UNPOWERED_CARD: (CardUnpowered, "the card has no power"),
+    scard.SCARD_W_UNRESPONSIVE_CARD: (CardUnpowered, "the card does not answer to reset"),
+    scard.SCARD_W_UNSUPPORTED_CARD: (CardUnpowered, "the reader cannot read this card"),
+    scard.SCARD_E_NO_SMARTCARD: (CardAbsent, "there is no card in it"),
+    scard.SCARD_E_SHARING_VIOLATION: (ReaderBusy, "another program holds the card: close that"),
+    scard.SCARD_E_PROTO_MISMATCH: (ProtocolRefused, "the card does not speak this protocol"),
+    scard.SCARD_E_TIMEOUT: (CardTimeout, "the card did not answer in time"),
+    scard.SCARD_E_READER_UNAVAILABLE: (ReaderAbsent, "the reader is gone: plug it in"),
+    scard.SCARD_E_UNKNOWN_READER: (ReaderAbsent, "the reader is gone: plug it in"),
+    scard.SCARD_E_NO_SERVICE: (ReaderAbsent, "pcscd is not running: start it"),
+    scard.SCARD_E_SERVICE_STOPPED: (ReaderAbsent, "pcscd was stopped: start it, connect anew"),
+}
+
+
+_UNANSWERED = tuple(
+    code & 0xFFFFFFFF
+    for code in (scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_F_COMM_ERROR, scard.SCARD_S_SUCCESS)
+)
+"""A command that got no answer, or an empty one: of a card that is mute, or no longer there."""
+_SETTLE_S, _LOOK_S = 1.0, 0.1
+"""A reader needs this long to notice that its card is gone (vpcd: 0.4 s), and is asked so often."""
+
+
 class PcscPort:
     """The card in a reader, named in full or by a part of the name that only it has.
 
-    Usable as a context manager, which closes it. Errors: `ReaderAbsent` for no such reader,
-    `CardAbsent`, `CardUnpowered`; `TransportError` for a card taken out, a command shorter than
-    4 bytes, or a closed port.
+    `exclusive` keeps other programs from the card meanwhile. `protocol` is what is spoken with
+    it. `timeout_s` None waits for an answer for ever, as PC/SC does. Usable as a context
+    manager, which closes it. Errors: `ReaderAbsent` for no such reader, `CardAbsent`,
+    `CardUnpowered`, `ReaderBusy`, `ProtocolRefused`; in use `CardRemoved`, `CardMute`,
+    `CardReset`, `CardTimeout`; `TransportError` for a command shorter than 4 bytes, a closed
+    port, the rest.
     """
 
-    def __init__(self, reader: str) -> None:
+    def __init__(
+        self,
+        reader: str,
+        *,
+        exclusive: bool = False,
+        protocol: Protocol = Protocol.ANY,
+        timeout_s: float | None = None,
+    ) -> None:
         found = _named(reader)
         self._name = str(found.name)
-        self._connection: Any = found.createConnection()
+        self._timeout_s = timeout_s
+        self._mode = scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.SCARD_SHARE_SHARED
+        self._protocol = protocol
+        connection: Any = found.createConnection()
         try:
-            self._connection.connect()
+            connection.connect(protocol.value, self._mode)
         except NoCardException as error:
             raise CardAbsent(f"there is no card in {self._name}") from error
         except SmartcardException as error:
-            raise CardUnpowered(f"{self._name}: {error}") from error
+            raise self._problem(error, CardUnpowered) from error
+        self._connection: Any = connection
 
     @property
     def name(self) -> str:
@@ -57,31 +119,74 @@ class PcscPort:
         return self._name
 
     @property
+    def protocol(self) -> Protocol:
+        """What is spoken with the card: T0 or T1."""
+        return Protocol(self._open().getProtocol())
+
+    @property
     def atr(self) -> bytes:
         """The card's answer to reset."""
-        try:
-            return bytes(self._open().getATR())
-        except SmartcardException as error:
-            raise TransportError(f"{self._name}: {error}") from error
+        return bytes(self._ask(self._open().getATR))
 
     def transmit(self, apdu: bytes) -> bytes:
         """Return the response (data, then SW1 SW2) to one command APDU."""
         connection = self._open()
         if len(apdu) < _SHORTEST:
             raise TransportError(f"a reader takes commands of {_SHORTEST} bytes and more")
-        try:
-            data, sw1, sw2 = connection.transmit(list(apdu))
-        except SmartcardException as error:
-            raise TransportError(f"{self._name}: {error}") from error
+
+        def exchange() -> tuple[list[int], int, int]:
+            answer: tuple[list[int], int, int] = connection.transmit(list(apdu))
+            return answer
+
+        data, sw1, sw2 = self._ask(exchange if self._timeout_s is None else self._timed(exchange))
         return bytes((*data, sw1, sw2))
 
-    def reset(self) -> bytes:
-        """Reset the card and return its answer to reset."""
-        try:
-            self._open().reconnect(disposition=SCARD_RESET_CARD)
-        except SmartcardException as error:
-            raise TransportError(f"{self._name}: {error}") from error
+    def reset(self, *, cold: bool = False) -> bytes:
+        """Reset the card, warm or by taking its power, and return its answer to reset."""
+        how = scard.SCARD_UNPOWER_CARD if cold else scard.SCARD_RESET_CARD
+        connection = self._open()
+        self._ask(
+            lambda: connection.reconnect(
+                protocol=self._protocol.value, mode=self._mode, disposition=how
+            )
+        )
         return self.atr
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except SmartcardException as error:
+            raise self._problem(error, TransportError) from error
+
+    def _timed(self, exchange: Callable[[], Any]) -> Callable[[], Any]:
+        """Return the exchange with a limit; PC/SC has none, so a thread is left behind waiting."""
+
+        def limited() -> Any:
+            done: list[Any] = []
+            thread = threading.Thread(target=_into(done, exchange), daemon=True)
+            thread.start()
+            thread.join(self._timeout_s)
+            if not done:
+                self._connection = None
+                raise CardTimeout(f"{self._name}: no answer within {self._timeout_s:g} s")
+            if isinstance(done[0], BaseException):
+                raise done[0]
+            return done[0]
+
+        return limited
+
+    def _problem(
+        self, error: SmartcardException, otherwise: type[TransportError]
+    ) -> TransportError:
+        code = getattr(error, "hresult", -1) & 0xFFFFFFFF
+        for number, (kind, words) in _PROBLEMS.items():
+            if number & 0xFFFFFFFF == code:
+                return kind(f"{self._name}: {words}")
+        if code in _UNANSWERED and _empties(self._name):
+            return CardRemoved(f"{self._name}: the card was taken out in the middle of a command")
+        if code in _UNANSWERED:
+            return CardMute(f"{self._name}: the card does not answer: reset it")
+        return otherwise(f"{self._name}: {error}")
 
     def close(self) -> None:
         """Let go of the card, which loses its power; a second call does nothing."""
@@ -107,6 +212,32 @@ class PcscPort:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _empties(name: str) -> bool:
+    """Whether a reader has no card, or notices that soon."""
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    try:
+        until = time.monotonic() + _SETTLE_S
+        while time.monotonic() < until:
+            unaware = [(name, scard.SCARD_STATE_UNAWARE)]
+            result, states = scard.SCardGetStatusChange(context, 0, unaware)
+            if result != scard.SCARD_S_SUCCESS or states[0][1] & scard.SCARD_STATE_EMPTY:
+                return True
+            time.sleep(_LOOK_S)
+        return False
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+def _into(done: list[Any], exchange: Callable[[], Any]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            done.append(exchange())
+        except Exception as error:  # noqa: BLE001 - raised again by who waits
+            done.append(error)
+
+    return run
 
 
 def _readers() -> list[Any]:

@@ -16,10 +16,14 @@ __all__ = [
     "CardMute",
     "CardPort",
     "CardRemoved",
+    "CardReset",
+    "CardTimeout",
     "CardUnpowered",
     "Link",
     "Port",
+    "ProtocolRefused",
     "ReaderAbsent",
+    "ReaderBusy",
 ]
 
 Link = Literal["apdu", "t0"]
@@ -31,7 +35,10 @@ class ReaderAbsent(TransportError):
 
 
 class CardRemoved(TransportError):
-    """The card was taken out in the middle of a command: whoever serves the slot empties it."""
+    """The card was taken out, perhaps in the middle of a command: what it did is not known.
+
+    Whoever serves the slot empties it.
+    """
 
 
 class CardMute(TransportError):
@@ -44,6 +51,22 @@ class CardAbsent(TransportError):
 
 class CardUnpowered(TransportError):
     """There is a card in the slot, and it does not answer to reset."""
+
+
+class CardReset(TransportError):
+    """Another program has reset the card: what was selected and proved is gone."""
+
+
+class CardTimeout(TransportError):
+    """The card did not answer in time; the port cannot be used any more."""
+
+
+class ReaderBusy(TransportError):
+    """Another program holds the card, and one of the two wants it alone."""
+
+
+class ProtocolRefused(TransportError):
+    """Card or reader cannot speak the protocol that was asked for."""
 
 
 @runtime_checkable

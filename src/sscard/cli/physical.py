@@ -1,0 +1,92 @@
+"""`sscard compare` and `sscard capture`: an emulated card beside one in a reader."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sscard.cli.exits import ExitCode
+from sscard.cli.output import note, stdout, write_json
+from sscard.cli.settings import ImageArgument, JsonOption, refuse_existing
+
+__all__ = ["capture", "compare"]
+
+ReaderOption = Annotated[
+    str, typer.Option("--reader", metavar="NAME", help="The PC/SC reader with the card.")
+]
+
+
+def compare(
+    image: ImageArgument,
+    reader: ReaderOption,
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only read both cards; no conformance cases.")
+    ] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show personal data that differ.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Send the same commands to an image's card and to one in a reader; say what differs.
+
+    A tour of all files and the safe conformance cases: nothing that changes data or burns a
+    try. The image file is not changed. Exit code 1 when something differs.
+    """
+    from sscard.cli.cards import card_of_file
+    from sscard.testing.compare import Twins
+    from sscard.testing.compare import compare as hold_together
+    from sscard.transport.memory import MemoryPort, PoweredSlot
+    from sscard.transport.pcsc import PcscPort
+
+    with ExitStack() as stack:
+        other = stack.enter_context(PcscPort(reader))
+        card = stack.enter_context(card_of_file(image, save=False))
+        emulated = stack.enter_context(MemoryPort(PoweredSlot(card)))
+        twins = Twins(emulated, other, show_secrets=show_secrets)
+        differences = hold_together(twins, conformance=not quick)
+    if json:
+        found = [difference._asdict() for difference in differences]
+        write_json({"sent": twins.sent, "differences": found})
+    else:
+        for difference in differences:
+            stdout().print(f"command {difference.entry}: {difference.command}")
+            stdout().print(f"  image  {difference.expected}")
+            stdout().print(f"  reader {difference.seen}")
+            stdout().print(f"  {difference.why}")
+        stdout().print(f"{twins.sent} commands, {len(differences)} differences")
+    if differences:
+        raise typer.Exit(ExitCode.NO)
+
+
+def capture(
+    reader: ReaderOption,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: standard output."),
+    ] = None,
+    *,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Keep the holder's own data and numbers.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Read what a card gives to everybody into a profile for `sscard new`.
+
+    Personal data, card number, region and serial are replaced by those of a fictional citizen.
+    Keys are the test keys of the shipped profile.
+    """
+    from sscard.testing.capture import capture as read_card
+    from sscard.testing.capture import to_toml
+    from sscard.transport.pcsc import PcscPort
+
+    if output is not None:
+        refuse_existing(output, force=force)
+    with PcscPort(reader) as port:
+        text = to_toml(read_card(port), show_personal=show_secrets)
+    if output is None:
+        stdout().print(text, end="", soft_wrap=True)
+        return
+    output.write_text(text, encoding="utf-8")
+    note(f"{output} is written: sscard new card.img --profile {output}")

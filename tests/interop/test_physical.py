@@ -1,0 +1,295 @@
+"""Relay, replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sscard import sample_card
+from sscard.card import Card
+from sscard.inspect.trace import load
+from sscard.sample import new_card
+from sscard.testing.monitors import monitors, watch
+from sscard.transport.memory import PoweredSlot
+from sscard.transport.port import CardRemoved
+
+pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
+
+SSSE = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
+HOOK = """
+def command(apdu):
+    return bytes.fromhex("00B2023400") if apdu.hex() == "00b2013400" else apdu
+
+
+def response(command, response):
+    return b"\\x6f\\x00" if command[1] == 0x84 else response
+"""
+
+
+def powered(card, link="t0"):
+    return PoweredSlot(card, link=link, atr=card.atr)
+
+
+def sscard(clients, *words, code=0):
+    result = subprocess.run(
+        [sys.executable, "-m", "sscard", *words],
+        env=clients.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture
+def relay(clients, slots, pcscd):
+    """`relay(*options)`: the card of the first reader answers in the second, till the end."""
+    running = []
+
+    def start(*options):
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "sscard", "relay", "--reader", slots[0].name,
+                "--host", slots[1].host, "--port", str(slots[1].port), "--json", *options,
+            ],
+            env=clients.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        running.append(process)
+        assert json.loads(process.stdout.readline())["card"] == slots[0].name
+        pcscd.wait(slots[1], present=True)
+        return process
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.communicate(timeout=10)
+    pcscd.wait(slots[1], present=False)
+
+
+TALK = """
+c = connection(args[0]); c.connect()
+tell([transmit(c, apdu) for apdu in args[1]])
+"""
+
+
+def talk(clients, slot, *apdus):
+    return clients.pyscard(TALK, slot.name, apdus)
+
+
+def test_a_relay_is_the_card_and_records_it(serve, slots, clients, relay, tmp_path):
+    serve(powered(sample_card(), "apdu"))
+    path = tmp_path / "relay.jsonl"
+    process = relay("--record", str(path))
+    answers = talk(clients, slots[1], SSSE, "00B2013400", "0020000003123456", "00B2012C00")
+    assert answers[1].startswith("0812")
+    assert answers[2] == "9000"
+    process.terminate()
+    process.wait(10)
+    trace = load(path)
+    assert (trace.header.source, trace.header.masked) == ("relay", True)
+    assert str(trace.apdus[-2].command) == "0020000003******"
+    assert str(trace.apdus[-3].response).startswith("0812****")
+    assert watch(trace, monitors()) == []
+    words = sscard(clients, "explain", str(path))
+    assert "VERIFY" in words
+    assert "123456" not in words
+
+
+def test_a_hook_edits_both_ways(serve, slots, clients, relay, tmp_path):
+    serve(powered(sample_card(), "apdu"))
+    hook, path = tmp_path / "hook.py", tmp_path / "edited.jsonl"
+    hook.write_text(HOOK, encoding="utf-8")
+    process = relay("--edit", str(hook), "--record", str(path), "--show-secrets")
+    answers = talk(clients, slots[1], SSSE, "00B2013400", "0084000008")
+    assert answers[1].startswith("091E")
+    assert answers[2] == "6F00"
+    process.terminate()
+    process.wait(10)
+    edited, challenge = load(path).apdus[-2:]
+    assert (str(edited.command), str(edited.sent)) == ("00B2013400", "00B2023400")
+    assert edited.answered is None
+    assert str(challenge.response) == "6F00"
+    assert len(challenge.answered) == 10
+
+
+def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients, tmp_path, pcscd):
+    path = tmp_path / "served.jsonl"
+    image = tmp_path / "card.img"
+    sscard(clients, "new", str(image))
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "sscard", "serve", str(image), "--host", slots[0].host,
+            "--port", str(slots[0].port), "--record", str(path), "--show-secrets",
+            "--direct", "--json",
+        ],
+        env=clients.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        process.stdout.readline()
+        pcscd.wait(slots[0], present=True)
+        talk(clients, slots[0], SSSE, "00B2013400", "0020000003123456")
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    pcscd.wait(slots[0], present=False)
+    assert any(entry.operations for entry in load(path).apdus)
+    sscard(clients, "new", str(image), "--force")
+    assert "no difference" in sscard(clients, "replay", str(path), "--image", str(image))
+    serve(powered(new_card("sample", {"ssse.ef.EF06.values.08": "999901199001011240"}), "apdu"))
+    told = sscard(clients, "replay", str(path), "--reader", slots[0].name, code=1)
+    assert "tag 08" in told
+    assert sscard(clients, "monitor", str(path)) == "7 monitors, 0 violations\n"
+
+
+def test_compare_finds_what_differs(serve, slots, clients, tmp_path):
+    image = tmp_path / "card.img"
+    sscard(clients, "new", str(image))
+    before = image.read_bytes()
+    serve(powered(sample_card()))
+    same = sscard(clients, "compare", str(image), "--reader", slots[0].name)
+    assert same.endswith(" commands, 0 differences\n")
+    assert image.read_bytes() == before
+
+
+def test_compare_explains_a_difference(serve, slots, clients, tmp_path):
+    image = tmp_path / "card.img"
+    sscard(clients, "new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
+    serve(powered(sample_card()))
+    told = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--quick", code=1)
+    assert "tag 09" in told
+    assert "张测试" not in told
+
+
+def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_path):
+    card = new_card("sample", {"ssse.df.DF07.present": False})
+    serve(powered(card))
+    profile, image = tmp_path / "seen.toml", tmp_path / "seen.img"
+    sscard(clients, "capture", "--reader", slots[0].name, "-o", str(profile))
+    assert "张测试" not in profile.read_text(encoding="utf-8")
+    sscard(clients, "new", str(image), "--profile", str(profile))
+    assert Card.from_image(image.read_bytes()).atr != card.atr
+    sscard(
+        clients, "capture", "--reader", slots[0].name, "-o", str(profile), "--force",
+        "--show-secrets",
+    )  # fmt: skip
+    sscard(clients, "new", str(image), "--profile", str(profile), "--force")
+    assert "0 differences" in sscard(
+        clients, "compare", str(image), "--reader", slots[0].name, "--quick"
+    )
+
+
+# --- what a reader can do wrong ------------------------------------------------------------------
+
+ERRORS = """
+from sscard.errors import TransportError
+from sscard.transport.pcsc import PcscPort, Protocol
+
+def problem(act):
+    try:
+        act()
+    except TransportError as error:
+        return [type(error).__name__, str(error)]
+    return None
+"""
+
+
+def test_an_exclusive_port_keeps_others_out(serve, slots, clients):
+    serve(powered(sample_card()))
+    script = ERRORS + (
+        "with PcscPort(args[0], exclusive=True) as port:\n"
+        "    kept = problem(lambda: PcscPort(args[0]))\n"
+        "with PcscPort(args[0]) as port, PcscPort(args[0]) as other:\n"
+        "    alone = problem(lambda: PcscPort(args[0], exclusive=True))\n"
+        "    port.reset()\n"
+        "    reset = problem(lambda: other.transmit(bytes.fromhex('0084000008')))\n"
+        "    port.reset(cold=True)\n"
+        "    told = [port.protocol.name, port.atr.hex()]\n"
+        "tell([kept, alone, reset, told])\n"
+    )
+    kept, alone, reset, (protocol, atr) = clients.pyscard(script, slots[0].name)
+    assert kept[0] == alone[0] == "ReaderBusy"
+    assert reset[0] == "CardReset"
+    assert protocol == "T0"
+    assert atr == sample_card().atr.hex()
+
+
+def test_a_protocol_the_card_does_not_speak_is_refused(serve, slots, clients):
+    serve(powered(sample_card()))
+    script = ERRORS + "tell(problem(lambda: PcscPort(args[0], protocol=Protocol.T1)))\n"
+    assert clients.pyscard(script, slots[0].name)[0] == "ProtocolRefused"
+
+
+def test_no_card_and_no_reader(slots, clients):
+    script = ERRORS + (
+        "tell([problem(lambda: PcscPort(args[0])), problem(lambda: PcscPort('no such'))])\n"
+    )
+    absent, unknown = clients.pyscard(script, slots[1].name)
+    assert absent[0] == "CardAbsent"
+    assert unknown[0] == "ReaderAbsent"
+
+
+class Slow:
+    """A card that takes its time for a command, and can be taken out meanwhile."""
+
+    def __init__(self, card, pause):
+        self.card = card
+        self.pause = pause
+
+    def __getattr__(self, name):
+        return getattr(self.card, name)
+
+    def transmit(self, apdu):
+        self.pause()
+        return self.card.transmit(apdu)
+
+
+def test_a_card_that_is_too_slow(serve, slots, clients):
+    serve(Slow(powered(sample_card()), lambda: time.sleep(1.5)))
+    script = ERRORS + (
+        "port = PcscPort(args[0], timeout_s=0.3)\n"
+        "late = problem(lambda: port.transmit(bytes.fromhex('0084000008')))\n"
+        "tell([late, problem(lambda: port.transmit(bytes.fromhex('0084000008')))])\n"
+        "import os; os._exit(0)\n"
+    )
+    late, closed = clients.pyscard(script, slots[0].name)
+    assert late == ["CardTimeout", f"{slots[0].name}: no answer within 0.3 s"]
+    assert closed[0] == "TransportError"
+
+
+def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
+    """The slot is empty before the answer."""
+
+    def yank():
+        raise CardRemoved("the card was taken out")
+
+    serve(Slow(powered(sample_card()), yank))
+    script = ERRORS + (
+        "port = PcscPort(args[0])\n"
+        "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
+    )
+    seen = clients.pyscard(script, slots[0].name)
+    assert seen[0] == "CardRemoved", seen
+
+
+def test_a_card_taken_out_between_commands(serve, slots, clients, pcscd):
+    place = serve(powered(sample_card()))
+    script = ERRORS + (
+        "port = PcscPort(args[0])\n"
+        "tell('in')\n"
+        "told()\n"
+        "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
+    )
+    with clients.pyscard_talk(script, slots[0].name) as talking:
+        assert talking.told() == "in"
+        place.remove()
+        pcscd.wait(slots[0], present=False)
+        talking.tell()
+        assert talking.told()[0] == "CardRemoved"
