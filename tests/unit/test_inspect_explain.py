@@ -229,3 +229,29 @@ def test_trace_events_in_words():
     assert "historical bytes" in shown
     assert "refused because" in shown
     assert "123456" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "domain", "section"),
+    [
+        ("04DA9F58050511223344", None, "pse-pboc 4.8"),
+        ("841E000004AABBCCDD", None, "ssse-lb002 4.6; pse-pboc 4.8"),
+        ("841E000004AABBCCDD", "PSE", "pse-pboc 4.8"),
+        ("841E000004AABBCCDD", "SSSE", "ssse-lb002 4.6"),
+        ("8424000004AABBCCDD", "PSE", "pse-pboc 4.8"),
+        ("04DC010C06700011223344", "PSE", "pse-pboc 4.8"),
+        ("84E4000006DF01AABBCCDD", "PSE", "cos 6.1"),
+    ],
+)
+def test_the_section_of_a_mac_is_that_of_the_place(command, domain, section):
+    parts = explain(command, kind="command", domain=domain).parts
+    data = next(part for part in parts if part.label == "data")
+    assert next(part for part in data.parts if part.label == "MAC").ref == section
+
+
+def test_pse_2_2_the_pse_has_no_current_ef_and_an_arpc_names_no_key():
+    for command in ("04DC010C06700011223344", "00B2010C00"):
+        assert "current" not in text(command, kind="command", domain="PSE")
+    assert "which becomes current" in text("00B2010C00", kind="command", domain="SSSE")
+    shown = text("008200000A11223344556677883030", kind="command")
+    assert "master key" not in shown

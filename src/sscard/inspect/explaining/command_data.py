@@ -1,4 +1,7 @@
-"""The data field of a command, taken apart (cos 4.3, 4.4, 4.7, 6.1; pse-pboc 2.2, 9.2)."""
+"""The data field of a command, taken apart.
+
+Source: cos 4.3, 4.4, 4.7, 6.1; ssse-lb002 4.6; pse-pboc 2.2, 4.8, 9.2.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,36 +30,52 @@ _CPS_MAC = 8
 _HEADER = 12
 _PSAM_KEYS = (0x14, 0x1C)
 """Lc of a key load that can only be a PSAM's, but for a single-DES key of a card."""
-_CM, _PSE = 0, 2
+_CM, _SSSE, _PSE = 0, 1, 2
+_MAC_OF_COS = "cos 6.1"
+_MAC_OF = {_SSSE: "ssse-lb002 4.6", _PSE: "pse-pboc 4.8"}
+"""The section of a command's MAC where it is not that of personalisation (README rule 4)."""
 
 
 class _Where(NamedTuple):
     name: str
     domain: int | None
     directory: int | None
+    places: tuple[int, ...]
 
 
 def explain_data(
-    command: Command, name: str, domain: int | None = None, directory: int | None = None
+    command: Command,
+    name: str,
+    domain: int | None = None,
+    directory: int | None = None,
+    places: tuple[int, ...] = (),
 ) -> Explanation:
-    """Explain the data field of a command called `name`."""
+    """Explain the data field of a command called `name`; `places` are where it may belong."""
     own = PSAM_DATA.get(command.ins)
     if own is not None and domain in (None, PSAM):
         return own(command)
     reader = _READERS.get(command.ins, _plain)
-    return reader(command, _Where(name, domain, directory))
+    places = places if domain is None else (domain,)
+    return reader(command, _Where(name, domain, directory, places or (_CM,)))
 
 
-def _plain(command: Command, _where: _Where) -> Explanation:
+def _mac_ref(where: _Where) -> str:
+    """The sections of the MAC, of every place where the command may have been sent."""
+    return "; ".join(dict.fromkeys(_MAC_OF.get(place, _MAC_OF_COS) for place in where.places))
+
+
+def _plain(command: Command, where: _Where) -> Explanation:
     if command.cla & 0x04 and len(command.data) >= _MAC:
-        return _protected(command, lambda data: Explanation("data", "", data))
+        return _protected(command, lambda data: Explanation("data", "", data), _mac_ref(where))
     return Explanation("data", "", command.data)
 
 
-def _protected(command: Command, inside: Callable[[bytes], Explanation]) -> Explanation:
+def _protected(
+    command: Command, inside: Callable[[bytes], Explanation], ref: str = _MAC_OF_COS
+) -> Explanation:
     """The data of a command with secure messaging: what is inside, and the MAC."""
     body, mac = command.data[:-_MAC], command.data[-_MAC:]
-    parts = [Explanation("MAC", "", mac, ref="cos 6.1")]
+    parts = [Explanation("MAC", "", mac, ref=ref)]
     if body:
         parts.insert(0, inside(body))
     return Explanation("data", "", command.data, tuple(parts))
@@ -73,7 +92,9 @@ def _record(command: Command, where: _Where) -> Explanation:
     if command.cla & 0x80:
         return _store_data(command)
     if command.cla & 0x04:
-        return _protected(command, lambda data: explain_record_bytes(data, where.directory))
+        return _protected(
+            command, lambda data: explain_record_bytes(data, where.directory), _mac_ref(where)
+        )
     return explain_record_bytes(command.data, where.directory)
 
 
@@ -91,7 +112,9 @@ def _binary(command: Command, where: _Where) -> Explanation:
     """Transparent files of the SSSE hold pictures and fingerprints: personal."""
     secret = where.domain not in (_CM, _PSE, PSAM)
     if command.cla & 0x04:
-        return _protected(command, lambda data: Explanation("data", "", data, secret=secret))
+        return _protected(
+            command, lambda data: Explanation("data", "", data, secret=secret), _mac_ref(where)
+        )
     return Explanation("data", "", command.data, secret=secret)
 
 
@@ -145,8 +168,12 @@ def _change_pin(command: Command, _where: _Where) -> Explanation:
     return Explanation("PINs", f"old {old.hex()}, new {new.hex()}", command.data, secret=True)
 
 
-def _new_pin(command: Command, _where: _Where) -> Explanation:
-    return _protected(command, lambda data: Explanation("enciphered PIN", "", data, secret=True))
+def _new_pin(command: Command, where: _Where) -> Explanation:
+    return _protected(
+        command,
+        lambda data: Explanation("enciphered PIN", "", data, secret=True),
+        _mac_ref(where),
+    )
 
 
 def _create(command: Command, _where: _Where) -> Explanation:

@@ -34,6 +34,9 @@ _PSAM_CLA = 0xBF
 """The class of INIT SESSION; its bits say nothing of channels or secure messaging (cos 7.3)."""
 _HOST_RANDOM = 8
 _LEVELS = {0: "commands in plain", 1: "commands with a C-MAC", 3: "with a C-MAC, enciphered"}
+_PSE = 2
+_ARPC = 10
+"""Bytes of EXTERNAL AUTHENTICATE with an ARPC (pse-pboc 4.7)."""
 _MASTER_OR_KEY = "P2 = 00 is the master key"
 
 Parameters = tuple[tuple[str, str], ...]
@@ -46,6 +49,9 @@ def explain_command(
     """Explain a command APDU; `domain` and `directory` say where it was sent, if known."""
     entries = lookup(command.cla, command.ins, domain)
     name = " or ".join(entry.name for entry in entries) or "unknown command"
+    places = tuple(place for entry in entries for place in entry.domains)
+    if domain is None and len(places) == 1:
+        domain = places[0]
     parts = [
         Explanation("CLA", _class_words(command.cla), bytes((command.cla,))),
         Explanation("INS", _where(entries), bytes((command.ins,))),
@@ -54,7 +60,7 @@ def explain_command(
     if command.data:
         lc = bytes((len(command.data),))
         parts.append(Explanation("Lc", f"{len(command.data)} bytes of data", lc))
-        parts.append(data_of.explain_data(command, name, domain, directory))
+        parts.append(data_of.explain_data(command, name, domain, directory, places))
     if command.le is not None:
         words = "all there is" if command.le == 256 else f"{command.le} bytes"
         stray = command.le != 256 and any(part.secret for part in parts)  # of a PIN, miscounted
@@ -112,9 +118,11 @@ def _binary(command: Command, _domain: int | None) -> Parameters:
     return (("P1 P2", f"offset {command.p1p2} of the current EF"),)
 
 
-def _record(command: Command, _domain: int | None) -> Parameters:
+def _record(command: Command, domain: int | None) -> Parameters:
     sfi, mode = command.p2 >> 3, command.p2 & 0x07
     where = f"SFI {sfi:02X}, which becomes current" if sfi else "the current EF"
+    if domain == _PSE:  # there is no current EF: SELECT knows names alone (pse-pboc 1.2, 2.2)
+        where = f"SFI {sfi:02X}"
     if command.ins == 0xE2:
         return (("P2", where),)
     if mode == 4:
@@ -146,9 +154,11 @@ def _key_reference(command: Command, domain: int | None) -> Parameters:
         level = _LEVELS.get(command.p1, "undefined")
         return (("P1", f"security level {command.p1:02X}, {level}"), ("P2", f"{command.p2:02X}"))
     key = command.p2
+    if command.ins == 0x82 and len(command.data) == _ARPC:
+        return (("P2", f"{key:02X}: an ARPC, no key is named"),)
     if not key:
         words = _MASTER_OR_KEY if command.ins == 0x82 else "P2 = 00 is the IRK"
-        if domain == 2 and command.ins == 0x88:
+        if domain == _PSE and command.ins == 0x88:
             words = "the ICC private key"
     elif domain == 1 or (domain is None and key & 0x80):
         where = "current directory" if key & 0x80 else "environment"
