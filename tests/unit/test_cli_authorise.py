@@ -95,3 +95,27 @@ def test_no_books_no_request(tmp_path, asked, books):
     assert output == ""
     asked.write_text("{}")
     sscard(*books, "decide", asked, code=2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("open", "6218", "--expiry", "3313"),
+        ("open", "6218", "--expiry", "3012", "--psn", "1"),
+        ("open", "6218", "--expiry", "3012", "--holder-pin", "12"),
+        ("order", "put data", "--value", "05"),
+        ("order", "pin change", "--holder-pin", "12a4"),
+        ("order", "pin change", "--holder-pin", "1234", "--current-pin", "1"),
+    ],
+    ids=" ".join,
+)
+def test_a_value_that_cannot_be_is_wrong_usage_and_leaves_nothing(books, words):
+    before = sscard(*books, "ledger", "--json")
+    sscard(*books, *words, code=2)
+    assert sscard(*books, "ledger", "--json") == before
+
+
+def test_a_card_that_is_issued_already_opens_no_account(books):
+    before = sscard(*books, "ledger", "--json")
+    sscard(*books, "open", "6218", "--expiry", "3012", code=3)
+    assert sscard(*books, "ledger", "--json") == before

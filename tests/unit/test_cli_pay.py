@@ -108,3 +108,21 @@ def test_wrong_usage(sscard, image, words, about):
 def test_a_host_that_is_not_there_is_a_line_that_is_down(sscard, image):
     words = ("pay", "--image", image, *AT, *PIN, "--amount", "5", "--host", "http://127.0.0.1:9")
     assert "DECLINED offline" in sscard(*words, code=1)
+
+
+def test_a_host_that_is_not_there_is_a_reason_on_the_receipt(sscard, image):
+    words = ("pay", "--image", image, *AT, *PIN, "--amount", "5", "--json")
+    receipt = json.loads(sscard(*words, "--host", "http://127.0.0.1:1", code=1))
+    assert (receipt["arc"], receipt["online"]) == ("Z3", False)
+    assert receipt["reasons"][0].startswith("the bank's host at 127.0.0.1:1 does not answer")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://127.0.0.1:99999", "bank.example"])
+def test_a_host_that_is_no_address(sscard, image, url):
+    sscard("pay", "--image", image, *AT, "--amount", "5", "--host", url, code=3)
+    assert "is no address of the bank's host: http://host:port" in sscard.errors
+
+
+@pytest.mark.parametrize("amount", ["1e3", "5.555", "-5", "NaN", " 5", "1_000", "99999999999", "."])
+def test_an_amount_is_yuan_and_fen(sscard, image, amount):
+    sscard("pay", "--image", image, *AT, "--amount", amount, code=2)

@@ -664,10 +664,33 @@ def test_the_counter_says_what_is_wrong(host):
         host.issue_card(CARD, ACCOUNT, "3012")
     with pytest.raises(IssuerError, match="no account"):
         host.issue_card(BankCard("6210950000000000025"), "none", "3012")
+    for expiry in ("3313", "3000", "30", "30120", "abcd"):
+        with pytest.raises(IssuerError, match="no year and month, YYMM"):
+            host.issue_card(BankCard("6210950000000000025"), ACCOUNT, expiry)
     with pytest.raises(IssuerError, match="no card"):
         host.order(BankCard("6210950000000000025"), ScriptOrder(ScriptKind.CARD_BLOCK))
     with pytest.raises(IssuerError, match="own"):
         host.set_account("cash", AccountState.FROZEN)
+
+
+def test_an_account_opened_with_its_card_stands_with_it_or_not_at_all(host):
+    card = BankCard("6210950000000000025")
+    with pytest.raises(IssuerError, match="is issued"):
+        host.open_with_card("6218", "X", CARD, "3012", deposit_fen=5, day=DAY)
+    with pytest.raises(IssuerError, match="no account 6218"):
+        host.account("6218")
+    host.open_with_card("6218", "X", card, "3012", deposit_fen=5, day=DAY, pin="123456")
+    assert host.account("6218").balance_fen == 5
+    assert [row["reference"] for row in host.bookings()].count("6218") == 1
+    with pytest.raises(IssuerError, match="is issued"):
+        host.issue_card(card, "6218", "3012")
+    assert host.audit() == []
+
+
+def test_pse_5_1_put_data_has_the_length_of_its_element():
+    with pytest.raises(IssuerError, match="9F58 has 1 bytes, not 2"):
+        ScriptOrder(ScriptKind.PUT_DATA, tag=0x9F58, value=b"\x05\x05")
+    assert ScriptOrder(ScriptKind.PUT_DATA, tag=0x9F54, value=bytes(6)).value == bytes(6)
 
 
 def test_the_books_outlive_the_process(tmp_path):

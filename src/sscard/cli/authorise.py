@@ -1,6 +1,7 @@
 """`sscard authorise`: the bank's host: its accounts and cards, its service, its scripts."""
 
 import json as json_codec
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import typer
 
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import hex_text, note, stdout, table, write_json
-from sscard.cli.settings import JsonOption, hex_bytes
+from sscard.cli.settings import JsonOption, hex_bytes, pin_digits
 from sscard.cli.vaults import (
     ModuleOption,
     PassphraseOption,
@@ -56,10 +57,11 @@ PanOption = Annotated[
     str | None, typer.Option("--pan", help="The card; default that of the profile.")
 ]
 PsnOption = Annotated[str | None, typer.Option("--psn", help="Its sequence number.")]
+_HOLDER_PIN = "--holder-pin"
 HolderPinOption = Annotated[
     str | None,
     typer.Option(
-        "--holder-pin",
+        _HOLDER_PIN,
         envvar="SSCARD_PIN",
         show_envvar=True,
         help="The holder's PIN: the one that goes on line, or a PIN change's new one.",
@@ -105,13 +107,16 @@ def open_account(
     """Open an account and enter its card; the books are made if they are not there."""
     from sscard.issuer.policy import CardState
 
-    if len(expiry) != 4 or not (expiry.isascii() and expiry.isdigit()):
+    if not re.fullmatch(r"[0-9]{2}(0[1-9]|1[0-2])", expiry):
         raise typer.BadParameter(f"{expiry!r} is not YYMM", param_hint="--expiry")
+    secret = pin_digits(holder_pin, _HOLDER_PIN) if holder_pin else ""
     card = _card(ctx, pan, psn)
     with _host(ctx, make=True) as host:
-        host.open_account(account, holder, deposit_fen=deposit_fen, day=_today())
         state = CardState.INACTIVE if inactive else CardState.ACTIVE
-        host.issue_card(card, account, expiry, pin=holder_pin or "", state=state)
+        host.open_with_card(
+            account, holder, card, expiry,
+            deposit_fen=deposit_fen, day=_today(), pin=secret, state=state,
+        )  # fmt: skip
     note(f"account {account} is open, with its card")
 
 
@@ -221,10 +226,15 @@ def order(
     except ValueError:
         known = ", ".join(ScriptKind)
         raise typer.BadParameter(f"{kind!r} is none of {known}", param_hint="KIND") from None
+    if wanted is ScriptKind.PUT_DATA and not tag:
+        raise typer.BadParameter("put data names a tag: 9F58", param_hint="--tag")
     card = _card(ctx, pan, psn)
     with _host(ctx) as host:
         if wanted is ScriptKind.PIN_CHANGE:
-            secret = holder_pin or typer.prompt("new PIN", hide_input=True, err=True)
+            entered = holder_pin or typer.prompt("new PIN", hide_input=True, err=True)
+            secret = pin_digits(entered, _HOLDER_PIN)
+            if current_pin:
+                pin_digits(current_pin, "--current-pin")
             number = host.order_pin(card, secret, current=current_pin)
         else:
             number_of_tag = int.from_bytes(hex_bytes(tag, "--tag"), "big")
@@ -312,6 +322,8 @@ def _card(ctx: typer.Context, pan: str | None, psn: str | None) -> "BankCard":
     from sscard.keys.vault import BankCard
     from sscard.perso.roots import card_identity
 
+    if psn is not None and not re.fullmatch(r"[0-9]{2}", psn):
+        raise typer.BadParameter("a sequence number has two digits: 00", param_hint="--psn")
     if pan is None:
         identity = card_identity(ctx.obj.profile)
         if not identity.pan:

@@ -1,9 +1,10 @@
 """`sscard pay`: a bank terminal at the command line (pse-pboc; EMV 4.x)."""
 
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from sscard.cli.counter import ImageOption, ReaderOption, card_port
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import stdout, table, write_json
-from sscard.cli.settings import JsonOption, LinkOption, link_of
+from sscard.cli.settings import JsonOption, LinkOption, link_of, pin_digits
 
 if TYPE_CHECKING:
     from sscard.spec.banking import Authoriser
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sscard.transport.port import Port
 
 __all__ = ["pay"]
+
+_AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+"""Yuan, and the digits of one fen at most."""
 
 
 def pay(
@@ -129,7 +133,7 @@ def _terminal(
     kinds = {"pos": POS, "atm": ATM, "kiosk": KIOSK}
     if kind not in kinds:
         raise typer.BadParameter(f"{kind!r} is none of pos, atm, kiosk", param_hint="--terminal")
-    pad: PinPad = KeyedPad.of(Entry.BYPASSED if pin is None else _digits(pin))
+    pad: PinPad = KeyedPad.of(Entry.BYPASSED if pin is None else pin_digits(pin, "--pin"))
     key = Root("TPK@PSE", TEST_PIN_KEYS["TPK@PSE"], levels=1)
     return BankTerminal(
         port,
@@ -181,19 +185,9 @@ def _moment(text: str | None) -> datetime:
 
 def _fen(text: str | None) -> int:
     """Return an amount of yuan, "123.45", in fen."""
-    try:
-        fen = Decimal(text or "") * 100
-    except InvalidOperation:
-        fen = Decimal(-1)
-    if fen != fen.to_integral_value() or not 0 <= fen < 10**12:
+    if text is None or not _AMOUNT.fullmatch(text):
         raise typer.BadParameter("an amount like 123.45 says how much", param_hint="--amount")
-    return int(fen)
-
-
-def _digits(pin: str) -> str:
-    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
-        raise typer.BadParameter("a PIN has 4 to 12 digits", param_hint="--pin")
-    return pin
+    return int(Decimal(text) * 100)
 
 
 def _show(receipt: "Receipt", *, explain: bool) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "SetOption",
     "hex_bytes",
     "link_of",
+    "pin_digits",
     "refuse_existing",
     "settings",
 ]
@@ -51,6 +52,13 @@ def hex_bytes(text: str, hint: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not hex", param_hint=hint) from None
+
+
+def pin_digits(text: str, hint: str) -> str:
+    """Return the digits of a bank PIN; anything else is a usage error."""
+    if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 12):
+        raise typer.BadParameter("a PIN has 4 to 12 digits", param_hint=hint)
+    return text
 
 
 def link_of(word: str) -> Link:

@@ -4,6 +4,7 @@ Every call is one database transaction, and the day comes from outside. `host` a
 from the same books.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from sscard.keys.vault.bank import BankCard, BankVault
 from sscard.spec.banking import masked
 
 __all__ = ["Counter", "set_pin_tries"]
+
+_MONTH = re.compile(r"[0-9]{2}(0[1-9]|1[0-2])")
 
 
 class Counter:
@@ -59,10 +62,28 @@ class Counter:
     def open_account(self, number: str, holder: str, *, deposit_fen: int = 0, day: date) -> None:
         """Open a customer's account, with money where there is some. Errors: IssuerError."""
         with t.writing(self._books) as connection:
-            ledger.open_account(connection, number, holder)
-            if deposit_fen:
-                booking = Booking("opening", number, day, deposit_fen, "deposits", number)
-                ledger.book(connection, booking)
+            _open(connection, number, holder, deposit_fen, day)
+
+    def open_with_card(
+        self,
+        number: str,
+        holder: str,
+        card: BankCard,
+        expiry: str,
+        *,
+        deposit_fen: int = 0,
+        day: date,
+        pin: str = "",
+        state: CardState = CardState.ACTIVE,
+    ) -> None:
+        """Open an account and enter its card, both or neither.
+
+        Shapes and errors: as `open_account` and `issue_card`.
+        """
+        stored = self._vault.stored_pin(card, pin) if pin else b""
+        with t.writing(self._books) as connection:
+            _open(connection, number, holder, deposit_fen, day)
+            self._enter_card(connection, card, number, expiry, stored, state)
 
     def issue_card(
         self,
@@ -75,22 +96,35 @@ class Counter:
     ) -> None:
         """Enter a card of an account; `expiry` YYMM, `pin` the one that goes on line.
 
-        Errors: IssuerError when it is there already or there is no such account; ValueError
-        for digits that are no PIN or PAN.
+        Errors: IssuerError when it is there already, there is no such account, or the expiry is
+        no month; ValueError for digits that are no PIN or PAN.
         """
         stored = self._vault.stored_pin(card, pin) if pin else b""
         with t.writing(self._books) as connection:
-            ledger.account(connection, account)
-            if find_card(connection, card.pan, card.psn) is not None:
-                raise IssuerError(f"card {masked(card.pan)} is issued already")
-            row: dict[str, Any] = {
-                "pan": card.pan,
-                "psn": card.psn,
-                "account": account,
-                "expiry": expiry,
-            }
-            row |= {"state": state.value, "pin": stored, "pin_tries": self._policy.pin_tries_max}
-            connection.execute(insert(t.cards).values(**row))
+            self._enter_card(connection, card, account, expiry, stored, state)
+
+    def _enter_card(
+        self,
+        connection: Connection,
+        card: BankCard,
+        account: str,
+        expiry: str,
+        stored_pin: bytes,
+        state: CardState,
+    ) -> None:
+        if not _MONTH.fullmatch(expiry):
+            raise IssuerError(f"the expiry date {expiry!r} is no year and month, YYMM")
+        ledger.account(connection, account)
+        if find_card(connection, card.pan, card.psn) is not None:
+            raise IssuerError(f"card {masked(card.pan)} is issued already")
+        row: dict[str, Any] = {
+            "pan": card.pan,
+            "psn": card.psn,
+            "account": account,
+            "expiry": expiry,
+        }
+        row |= {"state": state.value, "pin": stored_pin, "pin_tries": self._policy.pin_tries_max}
+        connection.execute(insert(t.cards).values(**row))
 
     def set_card(self, card: BankCard, state: CardState, *, day: date | None = None) -> None:
         """Set how a card stands. Source: cos 8.4.
@@ -197,6 +231,13 @@ class Counter:
             before = _standing(row).before
             assert before is not None, "a loss goes back to something"
             _stand(connection, BankCard(row.pan, row.psn), Standing(before), None)
+
+
+def _open(connection: Connection, number: str, holder: str, deposit_fen: int, day: date) -> None:
+    ledger.open_account(connection, number, holder)
+    if deposit_fen:
+        booking = Booking("opening", number, day, deposit_fen, "deposits", number)
+        ledger.book(connection, booking)
 
 
 def set_pin_tries(

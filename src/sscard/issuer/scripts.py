@@ -11,7 +11,7 @@ from typing import Any
 from sscard.iso import tlv
 from sscard.issuer.errors import IssuerError
 from sscard.keys.vault.bank import BankCard, BankVault
-from sscard.spec.pboc import PUT_DATA
+from sscard.spec.pboc import PUT_DATA, TAGS
 
 __all__ = ["SCRIPT_BYTES_MAX", "ScriptKind", "ScriptOrder", "command", "template"]
 
@@ -62,6 +62,11 @@ class ScriptOrder:
             raise IssuerError(f"PUT DATA changes no {self.tag:04X} (pse-pboc 5.1)")
         if self.kind is ScriptKind.PUT_DATA and not self.value:
             raise IssuerError("PUT DATA wants a value")
+        length = TAGS[self.tag].length if self.kind is ScriptKind.PUT_DATA else None
+        if length is not None and len(self.value) != length:
+            raise IssuerError(
+                f"{self.tag:04X} has {length} bytes, not {len(self.value)} (pse-pboc 5.1)"
+            )
         if self.kind is ScriptKind.UPDATE_RECORD:
             if not (1 <= self.sfi <= 30 and 1 <= self.record <= 255):
                 raise IssuerError("UPDATE RECORD names an SFI 1 to 30 and a record 1 to 255")

@@ -108,10 +108,15 @@ class JsonClient:
 
     def __init__(self, url: str, who: str, *, timeout_s: float) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
             raise TransportError(f"{url!r} is no address of {who}: http://host:port")
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = parts.hostname, port
+        self._where = parts.hostname if port is None else f"{parts.hostname}:{port}"
         self._prefix = parts.path.rstrip("/")
         self._who = who
         self._timeout_s = timeout_s
@@ -130,7 +135,9 @@ class JsonClient:
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, HTTPException) as error:
-            raise TransportError(f"{self._who} at {self._host} does not answer: {error}") from error
+            raise TransportError(
+                f"{self._who} at {self._where} does not answer: {error}"
+            ) from error
         finally:
             connection.close()
         try:

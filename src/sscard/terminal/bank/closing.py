@@ -157,7 +157,9 @@ def _reasons(course: Course) -> tuple[str, ...]:
     if course.answer is not None:
         words = f"the bank answered {course.answer.arc.decode('ascii')}"
         found.append(f"{words}: {course.answer.reason}" if course.answer.reason else words)
-    elif course.last.reason in _REASONS:
+    elif course.no_answer:
+        found.append(course.no_answer)
+    if course.answer is None and course.last.reason in _REASONS:
         found.append(f"the card: {_REASONS[course.last.reason]}")
     if course.oda.reason:
         found.append(course.oda.reason)

@@ -36,7 +36,8 @@ class Course:
     """One transaction under way: `transaction` is what is known, the rest what was done.
 
     `label` is the application's name for people; `cryptograms` the answers to the one or two
-    GENERATE ACs; `answer` what the host said, None without one; `decision` how it ends.
+    GENERATE ACs; `answer` what the host said, None without one, `no_answer` why there is none;
+    `decision` how it ends.
     """
 
     transaction: Transaction
@@ -45,6 +46,7 @@ class Course:
     oda: OfflineAuthentication = field(default_factory=lambda: OfflineAuthentication(Method.NONE))
     cryptograms: list[Cryptogram] = field(default_factory=list)
     answer: Answer | None = None
+    no_answer: str = ""
     decision: Decision = Decision.DECLINED_OFFLINE
 
     @property

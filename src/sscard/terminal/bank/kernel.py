@@ -248,6 +248,7 @@ class BankTerminal:
             course.answer = self._host.ask(transaction, course.verification.block)
             if course.answer is None:  # the old number names what is to be reversed
                 transaction.trace = self.memory.next_sequence()
+                course.no_answer = self._host.failure
         if course.answer is None:
             request = after_failing_to_go_online(transaction)
             arc = _UNABLE_APPROVED if request is Request.TC else _UNABLE_DECLINED

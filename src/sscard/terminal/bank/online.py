@@ -75,18 +75,23 @@ class Answer:
 
 
 class HostLink:
-    """A terminal's line to the host; `pending` is what waits to be told, oldest first."""
+    """A terminal's line to the host; `pending` is what waits to be told, oldest first.
+
+    `failure` says why the last question got no answer.
+    """
 
     def __init__(self, host: Authoriser, pending: list[Pending]) -> None:
         self._host = host
         self._pending = pending
+        self.failure = ""
 
     def ask(self, transaction: Transaction, pin_block: bytes) -> Answer | None:
         """Ask for an authorisation; None, and a reversal that waits, when no answer comes."""
         try:
             self.flush()
             return Answer.of(self._host.authorise(request_of(transaction, pin_block)))
-        except (TransportError, BadCardData):
+        except (TransportError, BadCardData) as error:
+            self.failure = str(error)
             self._pending.append(reversal_of(transaction, "no usable answer"))
             return None
 
