@@ -1,7 +1,7 @@
 """Sequences of the PSE that a review composed from the text of pse-pboc, not from other tests."""
 
 import pytest
-from pse_desk import ADF, ARQC, GPO, PSE, Desk, cid
+from pse_desk import ADF, ARQC, GPO, PSE, TC, Desk, cid
 from pse_issuer import online
 
 from sscard.builder import build
@@ -41,3 +41,24 @@ def test_pse_2_1_reserved_bits_of_p1_are_refused_before_the_state_is_looked_at()
     assert desk.ac(ARQC | 1) == "6A86"
     assert cid(desk.ac(ARQC)) == "80"
     assert desk.sw("80AE410000") == "6A86"
+
+
+CDOL1 = "8C1B9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E14"
+SHORTER = "8C189F02069F03069F1A0295055F2A029A039C019F37049F2103"
+
+
+@pytest.mark.parametrize("instead", [SHORTER, "", "8C029F02"], ids=["shorter", "none", "malformed"])
+def test_pse_5_6_a_script_may_change_cdol1_before_the_second_generate_ac(instead):
+    """The log has the values as they came; the next first GENERATE AC has the new length."""
+    desk = Desk()
+    issuer = online(desk)
+    before = desk.data("00B2021400")
+    assert CDOL1 in before
+    body = before[4:].replace(CDOL1, instead)
+    record = bytes.fromhex(f"70{len(body) // 2:02X}{body}")
+    assert desk.sw(issuer.script("04DC0214", record)) == "9000"
+    assert desk.sw(issuer.arpc()) == "9000"
+    assert cid(desk.ac(TC, arc="3030")) == "40"
+    assert desk.log().startswith("260701103045000000012345")
+    desk.begin()
+    assert desk.ac(ARQC) == "6700"

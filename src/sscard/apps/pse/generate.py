@@ -80,7 +80,7 @@ def first_generate_ac(card: Application, command: Command, tx: Initiated) -> Ste
     if verdict.answer is Ac.TC or (verdict.answer is Ac.AAC and _declined_logged(card)):
         log.append(card, tx.atc, values, offered)
     if verdict.answer is Ac.ARQC:
-        online = Online(tx.atc, tx.profile, tx.pdol_data, command.data, ac, verdict.cvr)
+        online = Online(tx.atc, tx.profile, tx.pdol_data, command.data, values, ac, verdict.cvr)
         return Step(data, online)
     without_pin = tries == 0 and card.domain.options["pse_open_without_pin"] == "yes"
     settled = tx.cash and verdict.answer is Ac.TC
@@ -114,8 +114,7 @@ def second_generate_ac(card: Application, command: Command, tx: Online) -> Step:
     data = answer(card, verdict, values, tx.profile, signed).data
     card.write_counters(verdict.counters)
     if verdict.answer is Ac.TC or _declined_logged(card):
-        first = card.lists.cdol1.split(tx.cdol1_data)
-        log.append(card, tx.atc, first, values, card.profile.pdol.split(tx.pdol_data))
+        log.append(card, tx.atc, tx.cdol1_values, values, card.profile.pdol.split(tx.pdol_data))
     return Step(data, Script(tx.atc, tx.ac1, tx.issuer, tx.scripts_over))
 
 

@@ -98,6 +98,7 @@ class Initiated:
 class Online:
     """The first GENERATE AC answered ARQC: `ac1`, from which ARPC and script MACs start.
 
+    `cdol1_values` are those of its data by tag, as the list then was: a script may change it.
     `scripts_over`, here and in the states that follow: a script's MAC was wrong, and no other
     is taken in this session (section 3).
     """
@@ -106,6 +107,7 @@ class Online:
     profile: bytes
     pdol_data: bytes
     cdol1_data: bytes
+    cdol1_values: Mapping[int, bytes] = field(repr=False)
     ac1: bytes
     cvr: Cvr
     issuer: Issuer = _SILENT
