@@ -143,3 +143,29 @@ def test_new_by_cps(tmp_path):
     sscard("new", str(path), "--force", "--perso", "other", code=2)
     sscard("new", str(path), "--force", "--perso", "cps", "--blank", code=2)
     sscard("new", str(path), "--force", "--perso", "cps", "--profile", "walk", code=2)
+
+
+def test_a_key_file_may_have_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sscard("cert", "key", "mine.key", "--bits", "1024", "--seed", "a key", "--ca-index", "99")
+    made = json.loads(sscard("cert", "issuer", "--ca", "mine.key", "--json"))
+    assert (made["8F"], len(made["90"]) // 2) == ("99", 128)
+    sscard("cert", "issuer", "--ca", "ca-99", code=2)
+    assert "there is no key or file ca-99; there are: ca-80" in sscard.errors
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("issuer", "--id", "12"),
+        ("issuer", "--id", "123456789"),
+        ("issuer", "--expiry", "1330"),
+        ("icc", "--expiry", "0030"),
+        ("icc", "--pan", "62109500000"),
+        ("icc", "--pan", "62109500000000000171"),
+        ("icc", "--pan", "6210950000D"),
+    ],
+    ids=" ".join,
+)
+def test_digits_and_months_of_a_certificate_are_looked_at(words):
+    sscard("cert", *words, code=2)

@@ -176,7 +176,7 @@ def test_pse_4_9_a_static_card_has_no_key():
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"ca": "ca-99"}, "oda.ca: there is no key ca-99; there are: ca-80"),
+        ({"ca": "ca-99"}, "oda.ca: there is no key or file ca-99; there are: ca-80"),
         ({"ca": "none/ca.toml"}, "cannot be read"),
         ({"issuer": "issuer-1984"}, "no longer than the CA's"),
         ({"icc": "icc-1408"}, "up to the issuer's"),

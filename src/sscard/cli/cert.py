@@ -3,6 +3,7 @@
 Everything here is for test cards: private keys lie in plain files.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date
@@ -173,8 +174,8 @@ def certify_issuer(
         lambda: issuer_certificate(
             signer.key,
             _file(issuer).key.public,
-            identifier=_digits(identifier, 4, "--id"),
-            expiry=hex_bytes(expiry, "--expiry"),
+            identifier=_digits(identifier, 3, 8, "--id"),
+            expiry=_month(expiry),
             serial=hex_bytes(serial, "--serial"),
         )
     )
@@ -205,8 +206,8 @@ def certify_card(
     from sscard.keys.certificates import icc_certificate, pin_certificate
 
     signer, key = _file(issuer).key, _file(icc).key.public
-    subject, data = _digits(pan, 10, "--pan"), hex_bytes(static, "--static")
-    until, number = hex_bytes(expiry, "--expiry"), hex_bytes(serial, "--serial")
+    subject, data = _digits(pan, 12, 19, "--pan"), hex_bytes(static, "--static")
+    until, number = _month(expiry), hex_bytes(serial, "--serial")
     if for_pin:
         made = _certified(
             lambda: pin_certificate(signer, key, pan=subject, expiry=until, serial=number)
@@ -227,13 +228,19 @@ def _file(name: str) -> "RsaFile":
     return rsa_file(name)
 
 
-def _digits(text: str, length: int, hint: str) -> bytes:
+def _digits(text: str, least: int, most: int, hint: str) -> bytes:
+    """Return `least` to `most` digits as cn, filled up to `most`."""
     from sscard.iso.text import cn
 
-    try:
-        return cn(text, length)
-    except ValueError:
-        raise typer.BadParameter(f"at most {2 * length} digits", param_hint=hint) from None
+    if not (text.isascii() and text.isdigit() and least <= len(text) <= most):
+        raise typer.BadParameter(f"{least} to {most} digits", param_hint=hint)
+    return cn(text, most + 1 >> 1)
+
+
+def _month(text: str) -> bytes:
+    if not re.fullmatch(r"(0[1-9]|1[0-2])[0-9]{2}", text):
+        raise typer.BadParameter(f"{text!r} is no month MMYY", param_hint="--expiry")
+    return bytes.fromhex(text)
 
 
 def _certified(make: Callable[[], "Certificate"]) -> "Certificate":

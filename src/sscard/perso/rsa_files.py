@@ -51,8 +51,11 @@ def rsa_file_names() -> list[str]:
 
 def rsa_file(name: str) -> RsaFile:
     """Return a shipped key by name, or the key of a file by path. Errors: ProfileError."""
-    if "/" not in name and not name.endswith(".toml"):
+    if name in rsa_file_names():
         return _shipped(name)
+    if "/" not in name and not Path(name).exists():
+        shipped = ", ".join(rsa_file_names())
+        raise ProfileError(f"there is no key or file {name}; there are: {shipped}")
     try:
         text = Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
@@ -62,8 +65,6 @@ def rsa_file(name: str) -> RsaFile:
 
 @lru_cache(maxsize=32)
 def _shipped(name: str) -> RsaFile:
-    if name not in rsa_file_names():
-        raise ProfileError(f"there is no key {name}; there are: {', '.join(rsa_file_names())}")
     return _read(name, (files("sscard") / _FOLDER / f"{name}.toml").read_text("utf-8"))
 
 

@@ -25,7 +25,6 @@ __all__ = ["MAC_LENGTH", "Session", "script"]
 MAC_LENGTH = 4
 """Bytes of a script MAC; longer ones are not supported (2.2)."""
 _COUNT_MAX = 15
-_REF = "pse-pboc 5.6"
 
 Session = Online | Open | Script
 """The states in which scripts may come."""

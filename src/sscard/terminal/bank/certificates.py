@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 _SHA_1, _RSA = 0x01, 0x01
-_BB = 0xBB
 _HEADER, _TRAILER = 0x6A, 0xBC
 _KEY_BYTES_MIN = 64
 _EXPONENTS = (b"\x03", b"\x01\x00\x01")
