@@ -107,8 +107,8 @@ class Terminal:
     """One terminal: country and currency (n3), type (9F35), capabilities (9F33, 9F40), AIDs.
 
     `identifier` is 9F1C, `serial` the interface device's 9F1E; `exponent` the decimal places
-    of the currency. `choose_pse` False goes by the AID list alone. `velocity` False leaves the
-    consecutive limits out; `bypass` False lets nobody skip the PIN.
+    of the currency. `choose_pse` False goes by the AID list alone; `bypass` False lets nobody
+    skip the PIN.
     """
 
     type: int
