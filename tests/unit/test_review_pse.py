@@ -17,13 +17,12 @@ def card_with(**options):
     return Card.from_image(build(Profile.load("pboc", options)))
 
 
-@pytest.mark.parametrize("option", ["reset", "keep"])
 @pytest.mark.parametrize(
     "missed", [UNKNOWN_NAME, ADF.replace("A40400", "A40402")], ids=["unknown", "no next one"]
 )
-def test_pse_5_6_the_session_of_a_card_block_ends_with_a_select_that_finds_nothing(option, missed):
+def test_pse_5_6_the_session_of_a_card_block_ends_with_a_select_that_finds_nothing(missed):
     """Afterwards everything answers 6A81: there is no transaction on a blocked environment."""
-    desk = Desk(card_with(pse_failed_select=option))
+    desk = Desk()
     issuer = online(desk)
     assert desk.sw(issuer.script(CARD_BLOCK)) == "9000"
     assert desk.sw(GET_ATC) == "9000"
