@@ -356,6 +356,26 @@ def test_pse_5_6_the_script_counter_stops_at_fifteen():
     assert cvr(desk.begin().ac(AAC))[6:] == "F0"
 
 
+CDOL1 = "8C1B9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E14"
+SHORTER = "8C189F02069F03069F1A0295055F2A029A039C019F37049F2103"
+
+
+@pytest.mark.parametrize("instead", [SHORTER, "", "8C029F02"], ids=["shorter", "none", "malformed"])
+def test_pse_5_6_a_script_may_change_cdol1_before_the_second_generate_ac(instead):
+    """The log has the values as they came; the next first GENERATE AC has the new length."""
+    desk, issuer = online_state()
+    before = desk.data("00B2021400")
+    assert CDOL1 in before
+    body = before[4:].replace(CDOL1, instead)
+    record = bytes.fromhex(f"70{len(body) // 2:02X}{body}")
+    assert desk.sw(issuer.script("04DC0214", record)) == "9000"
+    assert desk.sw(issuer.arpc()) == "9000"
+    assert cid(desk.ac(TC, arc="3030")) == "40"
+    assert desk.log().startswith("260701103045000000012345")
+    desk.begin()
+    assert desk.ac(ARQC) == "6700"
+
+
 # --- 12.7 block and unblock -----------------------------------------------------------------------
 
 
