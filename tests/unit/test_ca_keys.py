@@ -77,3 +77,11 @@ def test_a_key_twice_and_one_past_its_day():
         parse_ca_keys(build_ca_keys([KEY, KEY]))
     assert KEY.valid_on(date(2030, 12, 31))
     assert not KEY.valid_on(date(2031, 1, 1))
+
+
+def test_a_file_that_is_no_list_of_keys_is_not_an_empty_list():
+    """A key made by `sscard cert key` looks like one: `sscard cert list` makes the list."""
+    with pytest.raises(
+        CaKeyError, match=r"exponent is not known: a list .* has a title and \[\[key"
+    ):
+        parse_ca_keys('format = 1\ntitle = "Test CA"\nexponent = "03"\np = "00"\nq = "00"\n')

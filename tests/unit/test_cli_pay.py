@@ -126,3 +126,8 @@ def test_a_host_that_is_no_address(sscard, image, url):
 @pytest.mark.parametrize("amount", ["1e3", "5.555", "-5", "NaN", " 5", "1_000", "99999999999", "."])
 def test_an_amount_is_yuan_and_fen(sscard, image, amount):
     sscard("pay", "--image", image, *AT, "--amount", amount, code=2)
+
+
+def test_the_demo_bank_of_a_profile_without_a_bank_card(sscard, image):
+    sscard("pay", "--image", image, *AT, "--amount", "5", "--profile", "v2-social-only", code=2)
+    assert "the card of v2-social-only has no PAN" in sscard.errors

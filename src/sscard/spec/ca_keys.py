@@ -107,6 +107,9 @@ def parse_ca_keys(text: str) -> tuple[CaKey, ...]:
         raise CaKeyError(f"a list of CA keys is TOML: {wrong}") from None
     if tree.get("format") != _FORMAT:
         raise CaKeyError(f"format = {tree.get('format')!r}, must be {_FORMAT}")
+    unknown = tree.keys() - {"format", "title", "key"}
+    if unknown:
+        raise CaKeyError(f"{min(unknown)} is not known: a list of CA keys has a title and [[key]]")
     rows = tree.get("key", [])
     if not isinstance(rows, list):
         raise CaKeyError("keys stand in tables [[key]]")

@@ -7,6 +7,7 @@ keys. `sscard authorise` keeps books that stay.
 from datetime import date
 
 from sscard.cli.authorise import TEST_PIN_KEYS, forms_of
+from sscard.errors import ProfileError
 from sscard.issuer import IssuerHost, open_books
 from sscard.keys.vault import BankCard, BankVault, MemoryVault, Party, Root
 from sscard.perso.roots import card_identity, roots
@@ -24,10 +25,15 @@ def bank_keys(profile: str = "sample") -> MemoryVault:
 
 
 def demo_host(profile: str = "sample", *, day: date) -> IssuerHost:
-    """Return a host that knows the card of a profile; its PIN is 123456. Errors: ProfileError."""
+    """Return a host that knows the card of a profile; its PIN is 123456.
+
+    Errors: ProfileError, also for a card without PAN.
+    """
+    identity = card_identity(profile)
+    if not identity.pan:
+        raise ProfileError(f"the card of {profile} has no PAN: the bank does not know it")
     vault = BankVault(bank_keys(profile), forms=forms_of(profile))
     host = IssuerHost(vault, open_books("sqlite://"))
-    identity = card_identity(profile)
-    host.open_account(_ACCOUNT, "", deposit_fen=_DEPOSIT_FEN, day=day)
-    host.issue_card(BankCard(identity.pan, identity.psn), _ACCOUNT, _EXPIRY, pin=_PIN)
+    card = BankCard(identity.pan, identity.psn)
+    host.open_with_card(_ACCOUNT, "", card, _EXPIRY, deposit_fen=_DEPOSIT_FEN, day=day, pin=_PIN)
     return host

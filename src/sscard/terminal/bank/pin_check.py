@@ -5,7 +5,7 @@ pse-pboc 2.4, 4.10.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Verification:
     online_pin: OnlinePin | None = None
     document: Callable[[str, str], bool] | None = None
     random: Callable[[int], bytes] = bytes
-    block: bytes = b""
+    block: bytes = field(default=b"", repr=False)
     signature: bool = False
 
 
