@@ -383,7 +383,9 @@ def test_ni_13_a_handler_that_strays_is_stopped(ins, monkeypatch):
         return b""
 
     monkeypatch.setitem(
-        applet.SSSE_APPLET.table._rows, row.cla << 8 | row.ins, row._replace(handler=stray, lc=None, lc_by_p2=None)
+        applet.SSSE_APPLET.table._rows,
+        row.cla << 8 | row.ins,
+        row._replace(handler=stray, lc=None, lc_by_p2=None),
     )
     card = CARD.snapshot.fork()
     alarms = []

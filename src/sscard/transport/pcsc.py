@@ -106,7 +106,7 @@ class PcscPort:
         self._protocol = protocol
         connection: Any = found.createConnection()
         try:
-            connection.connect(protocol.value, self._mode)
+            self._connect(connection)
         except NoCardException as error:
             raise CardAbsent(f"there is no card in {self._name}") from error
         except SmartcardException as error:
@@ -140,6 +140,18 @@ class PcscPort:
 
         data, sw1, sw2 = self._ask(exchange if self._timeout_s is None else self._timed(exchange))
         return bytes((*data, sw1, sw2))
+
+    def _connect(self, connection: Any) -> None:
+        """Connect; a reader that shows a card and yet says there is none is asked once more.
+
+        pcscd does so while it gives power to a card that it had switched off for want of clients.
+        """
+        try:
+            connection.connect(self._protocol.value, self._mode)
+        except NoCardException:
+            if _empties(self._name):
+                raise
+            connection.connect(self._protocol.value, self._mode)
 
     def reset(self, *, cold: bool = False) -> bytes:
         """Reset the card, warm or by taking its power, and return its answer to reset."""
