@@ -13,13 +13,14 @@ This package and the machines, and they alone, import `hypothesis`: install `ssc
 How to use them: docs/fuzzing.md.
 """
 
-from sscard.testing.strategies.cards import Made, images, profiles, tears
+from sscard.testing.strategies.cards import Image, Made, images, profiles, tears
 from sscard.testing.strategies.commands import apdus
 from sscard.testing.strategies.objects import dols, tlvs
 from sscard.testing.strategies.sessions import Exchanged, Order, Session, sessions
 
 __all__ = [
     "Exchanged",
+    "Image",
     "Made",
     "Order",
     "Session",

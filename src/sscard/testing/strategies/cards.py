@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from sscard.sample import new_card
 from sscard.spec.options import BY_NAME, OPTIONS
 from sscard.states import card_in_state
 
-__all__ = ["Made", "images", "profiles", "tears"]
+__all__ = ["Image", "Made", "images", "profiles", "tears"]
 
 _CARDS: Final = ("v2", "sample", "v1", "v3", "v2-social-only", "pboc", "pboc-ec", "pboc-only")
 _CHANCE: Final = (Phase.MID_ERASE, Phase.MID_PROGRAM)
@@ -78,7 +78,7 @@ def images(
     states: Sequence[str] = (),
     damaged: bool = True,
     max_damages: int = 4,
-) -> st.SearchStrategy[bytes]:
+) -> st.SearchStrategy["Image"]:
     """EEPROM images: a finished card of `profile`, or one in one of `states`.
 
     With `damaged`, one to `max_damages` things went wrong: a bit turned, a byte overwritten, a
@@ -94,27 +94,50 @@ def images(
     if not damaged:
         return chosen
     damages = st.lists(_damages(len(sound[0])), min_size=1, max_size=max_damages)
-    return st.builds(_damage, chosen, damages)
+    return st.tuples(chosen, damages).map(lambda drawn: _damage(*drawn))
+
+
+class Image(bytes):
+    """The bytes of an EEPROM; printed, it says which card it is and what was done to it."""
+
+    story: str
+
+    def __repr__(self) -> str:
+        return f"<image of {self.story}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print the same in a report of Hypothesis."""
+        printer.text(repr(self))
+
+
+def _told(memory: bytes, story: str) -> Image:
+    image = Image(memory)
+    image.story = story
+    return image
 
 
 @lru_cache(maxsize=16)
-def _image(profile: str, state: str) -> bytes:
-    return (card_in_state(state, profile) if state else new_card(profile)).image
+def _image(profile: str, state: str) -> Image:
+    card = card_in_state(state, profile) if state else new_card(profile)
+    return _told(card.image, f"{profile} {state}".strip())
 
 
 _Damage = Callable[[bytearray], None]
 
 
-def _damage(image: bytes, damages: list[_Damage]) -> bytes:
+def _damage(image: Image, damages: list[_Damage]) -> Image:
     memory = bytearray(image)
     for damage in damages:
         damage(memory)
-    return bytes(memory)
+    return _told(memory, ", ".join((image.story, *map(str, damages))))
 
 
 class _Bit(NamedTuple):
     at: int
     bit: int
+
+    def __str__(self) -> str:
+        return f"bit {self.bit} of {self.at:05X} turned"
 
     def __call__(self, memory: bytearray) -> None:
         memory[self.at] ^= 1 << self.bit
@@ -124,6 +147,9 @@ class _Byte(NamedTuple):
     at: int
     value: int
 
+    def __str__(self) -> str:
+        return f"{self.value:02X} at {self.at:05X}"
+
     def __call__(self, memory: bytearray) -> None:
         memory[self.at] = self.value
 
@@ -132,6 +158,9 @@ class _Field(NamedTuple):
     page: int
     offset: int
     value: int
+
+    def __str__(self) -> str:
+        return f"{self.value:02X} at {self.offset} of page {self.page}, sealed"
 
     def __call__(self, memory: bytearray) -> None:
         page = slice(self.page * PAGE_SIZE, (self.page + 1) * PAGE_SIZE)
@@ -144,6 +173,9 @@ class _Filled(NamedTuple):
     page: int
     value: int
 
+    def __str__(self) -> str:
+        return f"page {self.page} full of {self.value:02X}"
+
     def __call__(self, memory: bytearray) -> None:
         page = slice(self.page * PAGE_SIZE, (self.page + 1) * PAGE_SIZE)
         memory[page] = bytes((self.value,)) * PAGE_SIZE
@@ -152,6 +184,9 @@ class _Filled(NamedTuple):
 class _Copied(NamedTuple):
     source: int
     page: int
+
+    def __str__(self) -> str:
+        return f"page {self.source} copied to page {self.page}"
 
     def __call__(self, memory: bytearray) -> None:
         at, to = self.source * PAGE_SIZE, self.page * PAGE_SIZE
@@ -173,7 +208,7 @@ def _damages(size: int) -> st.SearchStrategy[_Damage]:
 
 
 def tears(*, operations: int, seeds: int = 3) -> st.SearchStrategy[Tear]:
-    """Power cuts in a command of so many EEPROM operations, for `torn_image` and `Env`.
+    """Power cuts in a command of so many EEPROM operations, for `sscard.cos.eeprom.torn_image`.
 
     Each operation (0 the first) in each of the five phases, with `seeds` draws where half-done
     is a matter of chance. `sscard.testing.trial.operations` counts those of a command. Shrinks

@@ -5,17 +5,20 @@ far. That is how a session comes past authentication on any card of its profile.
 Source: ssse-lb002 3, 4; pse-pboc 2, 4.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, Final, NamedTuple, Protocol
 
 from hypothesis import strategies as st
 
 from sscard.card import Card
+from sscard.cos.access import satisfied
 from sscard.errors import ProfileError
 from sscard.iso import tlv
 from sscard.iso.apdu import Command
 from sscard.keys import session as proofs
+from sscard.perso.model import Directory
 from sscard.perso.profile import Profile
 from sscard.testing.models.pse_values import Debit, concatenated, inner
 from sscard.testing.models.ssse_values import MASTER
@@ -28,7 +31,10 @@ __all__ = ["Exchanged", "Order", "Session", "sessions"]
 _ENVIRONMENTS: Final = ("SSSE", "PSE")
 _SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 _FAULTS: Final = st.sampled_from(("", "", "", "", "bit", "stale"))
-_KEYS_SHOWN: Final = 0x100
+_TRANSPARENT: Final = 0x01
+_PROOF: Final = 0x0D
+"""The type of keys for external authentication (cos 4.4)."""
+_INTERNAL: Final = 0x100
 """Numbers from here on name internal keys, which prove the card to the terminal."""
 _TERMINAL: Final[Mapping[int, bytes]] = {
     0x95: bytes.fromhex("0000008000"), 0x9A: bytes.fromhex("260701"), 0x9C: b"\0",
@@ -64,7 +70,7 @@ class Order(NamedTuple):
     `what` is select, prove, verify, read, update, gpo, generate, issuer, script or raw; `place`
     the directory (SSSE, DF01 .., PSE); `number` a key id, an SFI, or P1 of GENERATE AC; `fault`
     "" for rightly done, "bit" for one bit wrong in the proof, "stale" for one that was used;
-    `data` the amount, the bytes written, or the whole APDU.
+    `data` the amount, the bytes written, the whole APDU, or, of read, b"b" for a binary file.
     """
 
     what: str
@@ -74,6 +80,16 @@ class Order(NamedTuple):
     data: bytes = b""
 
 
+class _Held(NamedTuple):
+    """A file of the SSSE with an SFI, and the proofs that open it to reading and to writing."""
+
+    place: str
+    sfi: int
+    in_records: bool
+    reading: tuple[Order, ...]
+    writing: tuple[Order, ...]
+
+
 class _Holder(NamedTuple):
     """Who holds what a session needs: the social keys and PIN, the bank and its card's data."""
 
@@ -81,7 +97,8 @@ class _Holder(NamedTuple):
     settings: tuple[tuple[str, Any], ...]
     social: Subject | None
     pin: bytes
-    files: tuple[tuple[str, int, int], ...]
+    keys: tuple[tuple[str, int], ...]
+    files: tuple["_Held", ...]
     bank: Bank | None
     debit: Debit | None
     card: Card
@@ -134,7 +151,8 @@ class _Player:
     def _command(
         self, order: Order, header: str, data: bytes = b"", le: int | None = None
     ) -> bytes:
-        return self._send(order, Command(*bytes.fromhex(header), data, le).build())
+        cla, ins, p1, p2 = bytes.fromhex(header)
+        return self._send(order, Command(cla, ins, p1, p2, data, le).build())
 
     # --- both environments ---------------------------
 
@@ -158,6 +176,9 @@ class _Player:
             self._command(order, "00200000", _spoilt(self.holder.pin, order.fault))
 
     def _read(self, order: Order) -> None:
+        if order.data:
+            self._command(order, f"00B0{0x80 | order.number:02X}00", le=16)
+            return
         self._command(order, f"00B201{order.number << 3 | 4:02X}", le=256)
 
     # --- the SSSE ---------------------------
@@ -192,7 +213,7 @@ class _Player:
     def _gpo(self, order: Order) -> None:
         self.cryptogram, self.second = b"", False
         assert self.holder.debit is not None
-        wanted = tlv.parse_dol(inner(self.holder.debit.template, 0x9F38))
+        wanted = tuple(tlv.parse_dol(inner(self.holder.debit.template, 0x9F38)))
         values = concatenated(wanted, _TERMINAL)
         self._command(order, "80A80000", bytes((0x83, len(values))) + values, 256)
 
@@ -209,7 +230,7 @@ class _Player:
             b"",
         )
         terms = {0x9F02: order.data, 0x8A: b"00"}
-        data = concatenated(tlv.parse_dol(wanted), terms, _TERMINAL)
+        data = concatenated(tuple(tlv.parse_dol(wanted)), terms, _TERMINAL)
         answer = self._command(order, f"80AE{order.number:02X}00", data, 256)
         if answer[:1] == b"\x80" and len(answer) > 13 and not self.second:
             self.atc = int.from_bytes(answer[3:5])
@@ -278,54 +299,106 @@ def sessions(
 def _holder(profile: str, settings: tuple[tuple[str, Any], ...]) -> _Holder:
     loaded = Profile.load(profile, dict(settings))
     social = subject(profile, settings) if loaded.ssse is not None else None
-    pin, files = b"", []
+    pin: bytes = b""
+    keys: tuple[tuple[str, int], ...] = ()
+    files: tuple[_Held, ...] = ()
     if loaded.ssse is not None:
         pin = loaded.ssse.pin.value if loaded.ssse.pin is not None else b""
-        for place, directory in (
-            ("SSSE", loaded.ssse),
-            *((f"{one.fid:04X}", one) for one in loaded.ssse.directories),
-        ):
-            files += [(place, one.sfi, one.update) for one in directory.files if one.sfi]
+        keys = tuple(_keys(loaded.ssse))
+        files = tuple(_files(loaded.ssse))
     has_debit = loaded.pse is not None and loaded.pse.directories
     bank = pse_subject(profile, dict(settings)) if has_debit else None
     card = social.snapshot.fork() if social is not None else bank.card if bank is not None else None
     if card is None:
         raise ProfileError(f"a card {profile} has neither SSSE nor debit application")
     return _Holder(
-        profile, settings, social, pin, tuple(files),
+        profile, settings, social, pin, keys, files,
         None if bank is None else bank.bank, None if bank is None else bank.debit, card,
     )  # fmt: skip
 
 
+def _keys(ddf: Directory) -> Iterator[tuple[str, int]]:
+    """The keys that EXTERNAL AUTHENTICATE takes, by place and number."""
+    for place, directory in (("SSSE", ddf), *((f"{one.fid:04X}", one) for one in ddf.directories)):
+        if directory.master is not None:
+            yield place, MASTER
+        yield from ((place, key.id) for key in directory.keys if key.type == _PROOF)
+
+
+def _files(ddf: Directory) -> Iterator[_Held]:
+    above = _provable("SSSE", ddf)
+    for place, directory in (("SSSE", ddf), *((f"{one.fid:04X}", one) for one in ddf.directories)):
+        own = _provable(place, directory) if directory is not ddf else {}
+        for file in directory.files:
+            reading, writing = (_proofs(word, own, above) for word in (file.read, file.update))
+            if file.sfi and reading is not None:
+                yield _Held(place, file.sfi, file.kind != _TRANSPARENT, reading, writing or ())
+
+
+def _provable(place: str, directory: Directory) -> dict[int, Order]:
+    """The grants of a directory's keys, and how each is come by (cos 2.3)."""
+    found = {
+        key.grant: Order("prove", place, key.id) for key in directory.keys if key.type == _PROOF
+    }
+    if directory.pin is not None:
+        found[directory.pin.grant] = Order("verify", "SSSE")
+    return {grant: order for grant, order in found.items() if grant <= 0x0F}
+
+
+def _proofs(
+    word: int, own: Mapping[int, Order], above: Mapping[int, Order]
+) -> tuple[Order, ...] | None:
+    """The fewest proofs that satisfy an access condition; None when there are none."""
+    every = [(1 << grant, 0, order) for grant, order in own.items()]
+    every += [(0, 1 << grant, order) for grant, order in above.items()]
+    for count in range(3):
+        for chosen in combinations(every, count):
+            if satisfied(word, sum(one for one, _, _ in chosen), sum(one for _, one, _ in chosen)):
+                return tuple(order for _, _, order in chosen)
+    return None
+
+
 def _social_visits(holder: _Holder, *, faults: bool) -> st.SearchStrategy[list[Order]]:
-    places = sorted({place for place, _, _ in holder.files} - {"SSSE"})
-    home = st.sampled_from(("SSSE", *places))
+    home = st.sampled_from(sorted({held.place for held in holder.files}, reverse=True))
     return home.flatmap(lambda place: _visit_of(holder, place, faults=faults))
 
 
 def _visit_of(holder: _Holder, place: str, *, faults: bool) -> st.SearchStrategy[list[Order]]:
     assert holder.social is not None
-    keys = [
-        (at, kid) for at, kid in holder.social.keys if at in (place, "SSSE") and kid < _KEYS_SHOWN
-    ]
-    files = [sfi for at, sfi, _ in holder.files if at == place]
+    known = (
+        [entry for entry in holder.social.keys if entry[1] < _INTERNAL] if faults else holder.keys
+    )
+    keys = st.sampled_from([entry for entry in known if entry[0] in (place, "SSSE")])
+    files = st.sampled_from([held for held in holder.files if held.place == place])
     fault = _FAULTS if faults else st.just("")
-    orders = [
-        st.builds(lambda sfi: Order("read", place, sfi), st.sampled_from(files)),
-        st.builds(lambda wrong: Order("verify", "SSSE", 0, wrong), fault),
-        st.builds(lambda key, wrong: Order("prove", *key, wrong), st.sampled_from(keys), fault),
+    fill = st.binary(min_size=1, max_size=4)
+    orders: list[st.SearchStrategy[list[Order]]] = [
+        files.map(lambda held: [_reads(held)]),
+        files.map(lambda held: [*held.reading, _reads(held)]),
+        st.builds(_changes, files, fill),
+        fault.map(lambda wrong: [Order("verify", "SSSE", 0, wrong)]),
         st.builds(
-            lambda sfi, fill: Order("update", place, sfi, "", fill),
-            st.sampled_from(files),
-            st.binary(min_size=1, max_size=4),
+            lambda key, wrong: [Order("prove", key[0], key[1], wrong)], st.sampled_from(keys), fault
         ),
     ]
     if faults:
-        orders.append(apdus(domain="SSSE", max_data=32).map(lambda apdu: Order("raw", data=apdu)))
-    way = [Order("select", "SSSE")]
-    if place != "SSSE":
-        way.append(Order("select", place))
-    return st.lists(st.one_of(*orders), max_size=8).map(lambda drawn: [*way, *drawn])
+        raw = apdus(domain="SSSE", max_data=32)
+        orders.append(raw.map(lambda apdu: [Order("raw", "SSSE", data=apdu)]))
+    way = [Order("select", one) for one in dict.fromkeys(("SSSE", place))]
+    parts = st.lists(st.one_of(*orders), max_size=6)
+    return parts.map(lambda drawn: [*way, *(order for part in drawn for order in part)])
+
+
+def _reads(held: _Held) -> Order:
+    return Order("read", held.place, held.sfi, "", b"" if held.in_records else b"b")
+
+
+def _changes(held: _Held, fill: bytes) -> list[Order]:
+    """What opens a file to both, and the change of its first record."""
+    if not held.in_records:
+        return [*held.reading, _reads(held)]
+    proofs_needed = dict.fromkeys((*held.reading, *held.writing))
+    return [*proofs_needed, Order("update", held.place, held.sfi, "", fill)]
 
 
 def _bank_visits(*, faults: bool) -> st.SearchStrategy[list[Order]]:
