@@ -129,7 +129,7 @@ def _damage(image: Image, damages: list[_Damage]) -> Image:
     memory = bytearray(image)
     for damage in damages:
         damage(memory)
-    return _told(memory, ", ".join((image.story, *map(str, damages))))
+    return _told(bytes(memory), ", ".join((image.story, *map(str, damages))))
 
 
 class _Bit(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -38,52 +38,62 @@ def apdus(
         raise ValueError(f"kinds are some of {', '.join(_KINDS)}, not {', '.join(kinds) or 'none'}")
     if not 0 <= max_data <= 255:
         raise ValueError(f"a short APDU has 0 to 255 bytes of data, not {max_data}")
-    forms = _forms(domain, max_data)
     drawn = {
-        "row": forms,
-        "near": forms.flatmap(_near_misses),
+        "row": _forms(domain, max_data),
+        "near": _near_misses(domain, max_data),
         "raw": st.binary(max_size=_LONGEST),
     }
     return st.one_of(*(drawn[kind] for kind in _KINDS if kind in kinds))
 
 
+class _Shape(NamedTuple):
+    """A row, or the part of it that one P2 has: what may stand in its fields."""
+
+    cla: int
+    ins: int
+    p1: tuple[int, ...]
+    p2: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
 @lru_cache(maxsize=16)
-def _forms(domain: str | None, max_data: int) -> st.SearchStrategy[bytes]:
+def _shapes(domain: str | None, max_data: int) -> tuple[_Shape, ...]:
     codes = tuple(TABLES) if domain is None else (PLACES[domain],)
-    rows = [
-        _filled(row.cla, row.ins, row.p1, row.p2, lc, max_data)
-        for code in codes
-        for row in TABLES[code]
-        for lc in ((row.lc,) if row.lc_by_p2 is None else ())
-    ]
-    rows += [
-        _filled(row.cla, row.ins, row.p1, (p2,), lc, max_data)
-        for code in codes
-        for row in TABLES[code]
-        for p2, lc in (row.lc_by_p2 or {}).items()
-    ]
-    return st.one_of(*rows, _selections(), st.integers(1, 256).map(_get_response))
+    rows = [row for code in codes for row in TABLES[code]]
+    return tuple(
+        _Shape(row.cla, row.ins, _taken(row.p1), p2, _short(_taken(lc), max_data))
+        for row in rows
+        for p2, lc in (
+            ((_taken(row.p2), row.lc),)
+            if row.lc_by_p2 is None
+            else (((one,), lc) for one, lc in row.lc_by_p2.items())
+        )
+    )
 
 
-def _filled(
-    cla: int,
-    ins: int,
-    p1: Container[int] | None,
-    p2: Container[int] | None,
-    lc: Container[int] | None,
-    max_data: int,
-) -> st.SearchStrategy[bytes]:
-    every = [size for size in range(256) if lc is None or size in lc]
-    sizes = [size for size in every if size <= max_data] or every[:1]
-    data = st.sampled_from(sizes).flatmap(lambda size: st.binary(min_size=size, max_size=size))
-    return st.builds(
-        Command, st.just(cla), st.just(ins), _among(p1), _among(p2), data,
-        st.sampled_from((None, 256, 1, 8, 16)),
-    ).map(Command.build)  # fmt: skip
+def _taken(values: Container[int] | None) -> tuple[int, ...]:
+    return tuple(one for one in range(256) if values is None or one in values)
 
 
-def _among(values: Container[int] | None) -> st.SearchStrategy[int]:
-    return st.sampled_from([one for one in range(256) if values is None or one in values])
+def _short(sizes: tuple[int, ...], max_data: int) -> tuple[int, ...]:
+    return tuple(size for size in sizes if size <= max_data) or sizes[:1]
+
+
+@st.composite
+def _forms(draw: st.DrawFn, domain: str | None, max_data: int) -> bytes:
+    """A row filled in; now and then a SELECT or GET RESPONSE, which no table has."""
+    if draw(st.integers(0, 7)) == 7:
+        return draw(st.one_of(_selections(), st.integers(1, 256).map(_get_response)))
+    shape = draw(st.sampled_from(_shapes(domain, max_data)))
+    size = draw(st.sampled_from(shape.sizes))
+    return Command(
+        shape.cla,
+        shape.ins,
+        draw(st.sampled_from(shape.p1)),
+        draw(st.sampled_from(shape.p2)),
+        draw(st.binary(min_size=size, max_size=size)),
+        draw(st.sampled_from((None, 256, 1, 8, 16))),
+    ).build()
 
 
 def _selections() -> st.SearchStrategy[bytes]:
@@ -104,20 +114,21 @@ def _get_response(le: int) -> bytes:
     return Command(0, 0xC0, 0, 0, b"", le).build()
 
 
-def _near_misses(form: bytes) -> st.SearchStrategy[bytes]:
+@st.composite
+def _near_misses(draw: st.DrawFn, domain: str | None, max_data: int) -> bytes:
     """A well-formed command with one byte changed, or cut, or with bytes added."""
-    changed = [
-        st.builds(_with, st.just(form), st.just(at), st.sampled_from(_CLASSES) if not at else _BYTE)
-        for at in range(min(len(form), 5))
-    ]
-    if len(form) > 5:
-        changed.append(st.builds(_with, st.just(form), st.integers(5, len(form) - 1), _BYTE))
-    cut = st.integers(0, len(form) - 1).map(lambda end: form[:end])
-    longer = st.binary(min_size=1, max_size=4).map(lambda more: form + more)
-    return st.one_of(*changed, cut, longer).filter(lambda near: near != form)
-
-
-_BYTE: Final = st.integers(0, 255)
+    form = draw(_forms(domain, max_data))
+    match draw(st.sampled_from(("header", "header", "cut", "longer", "data"))):
+        case "cut":
+            return form[: draw(st.integers(0, len(form) - 1))]
+        case "longer":
+            return form + draw(st.binary(min_size=1, max_size=4))
+        case "data" if len(form) > 5:
+            at = draw(st.integers(5, len(form) - 1))
+        case _:
+            at = draw(st.integers(0, min(len(form), 5) - 1))
+    values = st.sampled_from(_CLASSES) if at == 0 else st.integers(0, 255)
+    return _with(form, at, draw(values.filter(lambda value: value != form[at])))
 
 
 def _with(form: bytes, at: int, value: int) -> bytes:

@@ -368,7 +368,9 @@ def _visit_of(holder: _Holder, place: str, *, faults: bool) -> st.SearchStrategy
     known = (
         [entry for entry in holder.social.keys if entry[1] < _INTERNAL] if faults else holder.keys
     )
-    keys = st.sampled_from([entry for entry in known if entry[0] in (place, "SSSE")])
+    keys = st.sampled_from(
+        [(at, kid) for at, kid in known if at == place or (at == "SSSE" and kid != MASTER)]
+    )
     files = st.sampled_from([held for held in holder.files if held.place == place])
     fault = _FAULTS if faults else st.just("")
     fill = st.binary(min_size=1, max_size=4)
@@ -377,9 +379,7 @@ def _visit_of(holder: _Holder, place: str, *, faults: bool) -> st.SearchStrategy
         files.map(lambda held: [*held.reading, _reads(held)]),
         st.builds(_changes, files, fill),
         fault.map(lambda wrong: [Order("verify", "SSSE", 0, wrong)]),
-        st.builds(
-            lambda key, wrong: [Order("prove", key[0], key[1], wrong)], st.sampled_from(keys), fault
-        ),
+        st.builds(lambda key, wrong: [Order("prove", key[0], key[1], wrong)], keys, fault),
     ]
     if faults:
         raw = apdus(domain="SSSE", max_data=32)
