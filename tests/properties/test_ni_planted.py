@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from cos_bureau import SSSE
+from cos_bureau import PSE, SSSE
 from cos_walk import CMK
 
 from sscard.cos import authenticate, basic, volume
@@ -42,20 +42,13 @@ def foreign_memory_read(patch):
         domains[self.code] = self
 
     def careless(domain, sfi):
-        for other in (domain, *domains.values()):
-            root = other.extent.tree.root
-            found = (
-                [
-                    node
-                    for node in root.descendants()
-                    if node.header.sfi == sfi and node.kind != Kind.KEY
-                ]
-                if root is not None
-                else []
-            )
-            if found and (other is not domain or sfi in domain.directory.by_sfi):
-                domain.session.file = found[0]
-                return found[0]
+        if sfi in domain.directory.by_sfi:
+            return looked(domain, sfi)
+        for other in domains.values():
+            for node in other.extent.tree.nodes if other is not domain else ():
+                if node.header.sfi == sfi and node.kind != Kind.KEY:
+                    domain.session.file = node
+                    return node
         return looked(domain, sfi)
 
     patch.setattr(Domain, "__init__", noting)
