@@ -11,7 +11,9 @@ be pasted into tests/spec.
 
     TestMyCard = MyCard.TestCase
 
-This module and `lockstep`, and they alone, import `hypothesis`: install `sscard[test-kit]`.
+`PseMachine`, which plays terminal and issuer to the debit application, can be imported from here
+too. Only the machines and `sscard.testing.strategies` import `hypothesis`: install
+`sscard[test-kit]`.
 """
 
 from hypothesis import strategies as st
@@ -21,10 +23,11 @@ from sscard.keys import line, session
 from sscard.testing.lockstep import OUTSIDE, SELECT_SSSE, SsseBench
 from sscard.testing.models.ssse_tables import LOCK_KEYS, TRANSPORT_KEYS
 from sscard.testing.models.ssse_values import MASTER, PIN, Contents
+from sscard.testing.pse_machine import PseMachine
 from sscard.testing.script import Reset
 from sscard.testing.subjects import Subject, subject
 
-__all__ = ["SsseMachine", "Subject", "subject"]
+__all__ = ["PseMachine", "SsseMachine", "Subject", "subject"]
 
 _SPOILS = st.sampled_from(("", "", "", "key", "sibling", "stale", "bit"))
 _MACS = st.sampled_from(("", "", "", "", "bit", "padding", "stale"))

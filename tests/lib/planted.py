@@ -1,0 +1,71 @@
+"""The planted faults of docs/testing.md: what is wrong, what finds it, the test that shows it."""
+
+from typing import NamedTuple
+
+LOCKSTEP_SSSE = "SSSE and model in lockstep"
+LOCKSTEP_PSE = "debit application and model in lockstep"
+NI = "non-interference"
+TEAR = "tear sweep"
+CONFORMANCE = "conformance suite"
+
+_SSSE = "tests/properties/test_ssse_access_planted.py::test_ssse_4_the_machine_"
+_PSE = "tests/properties/test_pse_model_planted.py::test_pse_a_"
+_NI = "tests/properties/test_ni_planted.py::test_cos_3_6_the_properties_"
+_TEAR = "tests/tear/test_planted.py::test_the_sweeps_catch"
+_SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
+
+
+class Planted(NamedTuple):
+    """A change of the card, the tool that meets it, and the id of the test that plants it."""
+
+    what: str
+    tool: str
+    test: str
+
+
+FOUND = (
+    Planted("a file is read without the PIN", LOCKSTEP_SSSE, f"{_SSSE}finds[pin_not_asked_for_one_file]"),
+    Planted("a challenge can be used again", LOCKSTEP_SSSE, f"{_SSSE}finds[challenge_used_twice]"),
+    Planted("a right is kept after a wrong PIN", LOCKSTEP_SSSE, f"{_SSSE}finds[right_kept_after_a_wrong_pin]"),
+    Planted("a right is kept in another directory", LOCKSTEP_SSSE, f"{_SSSE}finds[right_kept_in_another_directory]"),
+    Planted("the key of another DF is accepted", LOCKSTEP_SSSE, f"{_SSSE}finds[siblings_key_accepted]"),
+    Planted("the MAC of a protected update is not checked", LOCKSTEP_SSSE, f"{_SSSE}finds[mac_not_checked]"),
+    Planted("a wrong PIN costs no try", LOCKSTEP_SSSE, f"{_SSSE}finds[try_not_spent]"),
+    Planted("the ATC is not raised", LOCKSTEP_PSE, f"{_PSE}planted_mistake_is_found[atc_not_raised]"),
+    Planted("any ARPC is accepted", LOCKSTEP_PSE, f"{_PSE}planted_mistake_is_found[any_arpc_accepted]"),
+    Planted("the MAC of a script is not checked", LOCKSTEP_PSE, f"{_PSE}planted_mistake_is_found[script_mac_not_checked]"),
+    Planted("scripts are taken after a wrong ARPC", LOCKSTEP_PSE, f"{_PSE}planted_mistake_is_found[scripts_taken_after_a_wrong_arpc]"),
+    Planted("the log is not written", LOCKSTEP_PSE, f"{_PSE}planted_mistake_is_found[log_not_written]"),
+    Planted("the CMK keeps its power over an owned environment", NI, f"{_NI}find[cmk_keeps_its_power]"),
+    Planted("an SFI reaches into the other environment", NI, f"{_NI}find[foreign_memory_read]"),
+    Planted("the firewall's guard is off", NI, f"{_NI}find[guard_off]"),
+    Planted("rights survive the selection of an environment", NI, f"{_NI}find[rights_kept_over_a_selection]"),
+    Planted("recovery rolls nothing forward", TEAR, f"{_TEAR}[nothing_replayed]"),
+    Planted("a command writes its pages without a transaction", TEAR, f"{_TEAR}[no_transaction]"),
+    Planted("the pages of a command are committed one by one", TEAR, f"{_TEAR}[page_by_page]"),
+    Planted("a try is spent after the comparison", TEAR, f"{_TEAR}[try_spent_afterwards]"),
+    Planted("a hand-over happens in two steps", TEAR, f"{_TEAR}[handed_over_in_two]"),
+    Planted("a replaced key stays in the journal", TEAR, f"{_TEAR}[no_scrub]"),
+    Planted("a right is kept when its proof fails", CONFORMANCE, f"{_SUITE}[keeps a right when its proof fails]"),
+    Planted("one right is taken for any other", CONFORMANCE, f"{_SUITE}[takes one right for any other]"),
+)  # fmt: skip
+
+UNFOUND = (
+    Planted("other random numbers are drawn", LOCKSTEP_SSSE, f"{_SSSE}is_content_with[other_random_numbers]"),
+    Planted("record files are parsed anew for every command", LOCKSTEP_SSSE, f"{_SSSE}is_content_with[records_looked_for_anew]"),
+    Planted("the same counters are written twice in one transaction", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[counters_written_twice]"),
+    Planted("the tries of the PIN are read twice", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[pin_tries_read_twice]"),
+    Planted("access conditions are looked at twice", NI, f"{_NI}are_content_with[cmk_keeps_its_power]"),
+)  # fmt: skip
+
+
+def lines(rows):
+    """The table of docs/testing.md for these rows."""
+    head = ["| change of the card | met by | test |", "|---|---|---|"]
+    return [*head, *(f"| {row.what} | {row.tool} | {_place(row.test)} |" for row in rows)]
+
+
+def _place(test):
+    path, name = test.split("::")
+    case = name[name.index("[") + 1 : -1]
+    return f"`{path.removeprefix('tests/')}` {case.replace('_', ' ')}"
