@@ -22,6 +22,8 @@ from sscard.transport.vpcd import HOST, PORT, SETTLE_S, VpcdClient
 
 __all__ = ["CardSlot", "serve_cards"]
 
+STEP_S = 0.05
+"""How often orders, signals and failures are looked for."""
 INSERT_TIMEOUT_S = 5.0
 REMOVE_TIMEOUT_S = 10.0
 
@@ -149,7 +151,9 @@ def serve_cards(
         waiting = orders if orders is not None else queue.SimpleQueue()
         while not stop.is_set():
             with suppress(queue.Empty):
-                waiting.get(timeout=0.25)()  # in steps, so that a signal is noticed everywhere
+                while True:
+                    waiting.get_nowait()()
+            time.sleep(STEP_S)  # a queue's own wait may outlast its limit when a signal breaks it
             for slot, _ in cards:
                 if slot.failure is not None:
                     raise TransportError(f"the card at {slot} failed") from slot.failure
