@@ -95,7 +95,9 @@ def the_guard_is_tried():
 
 MISTAKES = {
     cmk_keeps_its_power: ni.test_ni_8_the_cmk_has_no_power_over_an_owned_environment,
-    foreign_memory_read: lambda: ni.test_ni_3_every_fid_sfi_record_and_offset(PSE, everything=True),
+    foreign_memory_read: lambda: ni.test_ni_3_every_fid_sfi_record_and_offset(
+        PSE, everything=False
+    ),
     guard_off: the_guard_is_tried,
     rights_kept_over_a_selection: ni.test_ni_2_nothing_survives_a_selection,
 }
