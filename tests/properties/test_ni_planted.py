@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from cos_bureau import SSSE
+from cos_bureau import PSE, SSSE
 from cos_walk import CMK
 
 from sscard.cos import authenticate, basic, volume
