@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from cos_bureau import SSSE
+from cos_bureau import PSE, SSSE
 from cos_walk import CMK
 
 from sscard.cos import authenticate, basic, volume
@@ -96,7 +96,7 @@ def the_guard_is_tried():
 MISTAKES = {
     cmk_keeps_its_power: ni.test_ni_8_the_cmk_has_no_power_over_an_owned_environment,
     foreign_memory_read: lambda: ni.test_ni_3_every_fid_sfi_record_and_offset(
-        SSSE, everything=True
+        PSE, everything=False
     ),
     guard_off: the_guard_is_tried,
     rights_kept_over_a_selection: ni.test_ni_2_nothing_survives_a_selection,
