@@ -9,7 +9,7 @@ from collections.abc import Callable, Container
 from typing import Any, NamedTuple
 
 from sscard.apps.pse.application import Application
-from sscard.apps.pse.transaction import NEXT, Idle, Transaction
+from sscard.apps.pse.transaction import NEXT, Idle, Transaction, states_of
 from sscard.cos.commands import NO_DATA, CommandTable
 from sscard.cos.domain import Domain
 from sscard.cos.refusal import Refusal
@@ -88,7 +88,7 @@ def transaction(
             p1=p1,
             p2=p2,
             lc=None if callable(lc) else lc,
-            state=frozenset(state for state, command in NEXT if command == name),
+            state=states_of(name),
         )(run)
         return handler
 

@@ -12,7 +12,15 @@ from sscard.apps.pse.application import Application
 from sscard.apps.pse.hardening import Guard, require_allowed, tell
 from sscard.apps.pse.layout import Indicator
 from sscard.apps.pse.machine import TRANSACTION
-from sscard.apps.pse.transaction import NEXT, Idle, Online, Open, Script, Transaction
+from sscard.apps.pse.transaction import (
+    NEXT,
+    Idle,
+    Online,
+    Open,
+    Script,
+    Transaction,
+    states_of,
+)
 from sscard.cos.domain import Domain
 from sscard.cos.objects import KeyType
 from sscard.cos.refusal import Refusal
@@ -95,7 +103,7 @@ def script(
             p1=p1,
             p2=p2,
             lc=None,
-            state=frozenset(kind for kind, command in NEXT if command == name),
+            state=states_of(name),
         )(run)
         return handler
 

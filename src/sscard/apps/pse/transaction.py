@@ -27,6 +27,7 @@ __all__ = [
     "Script",
     "Selected",
     "Transaction",
+    "states_of",
 ]
 
 _NO_RESULTS = Cvr(0)
@@ -192,3 +193,8 @@ NEXT: Mapping[tuple[type[Transaction], str], frozenset[type[Transaction]]] = Map
 )
 """(state, command) -> the states it may lead to. SELECT of an application leads to SELECTED
 from everywhere; READ RECORD, GET DATA and GET CHALLENGE are legal everywhere and lead nowhere."""
+
+
+def states_of(command: str) -> frozenset[type[Transaction]]:
+    """Return the states that a command belongs into, by its name."""
+    return frozenset(state for state, name in NEXT if name == command)
