@@ -19,6 +19,9 @@ from benchmarks.cases import FLOOR, cases
 from benchmarks.measure import Result, measure
 from benchmarks.pcsc import pcsc_results
 
+_WIDTH = 140
+"""Columns of the table in a file or a pipe, which have no width of their own."""
+
 
 def main() -> int:
     """Measure, print, write."""
@@ -28,7 +31,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--no-pcsc", action="store_true", help="leave out the pcscd part")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     results: list[Result] = []
     for case in cases():
         if options.only in case.name or case.name == FLOOR:
