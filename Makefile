@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help deps demo test lint unit package soak bench docs clean pcsc-packages
+.PHONY: help deps demo test lint unit in-process package soak bench docs clean pcsc-packages
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,7 @@ $(EMV_VENV)/.stamp: | pcsc-packages
 demo: $(VENV)/.stamp-base ## build, personalise and use a dual-application card
 	@$(BIN)/sscard demo
 
-test: deps lint unit package ## all that CI runs
+test: deps lint unit in-process package ## all that CI runs
 
 lint: $(VENV)/.stamp-test ## style, types, layers, spelling
 	$(BIN)/ruff check
@@ -56,6 +56,10 @@ lint: $(VENV)/.stamp-test ## style, types, layers, spelling
 
 unit: $(VENV)/.stamp-test # the tests alone; PYTEST_ARGS narrows them
 	$(PYTEST) $(PYTEST_ARGS)
+
+# The suites once more, with pyscard and a reader in process between the tests and the cards.
+in-process: $(VENV)/.stamp-test
+	$(PYTEST) --through-pyscard tests/golden tests/spec tests/properties tests/unit
 
 # The wheel is built from the sdist, must hold exactly the package, and must run without the source.
 package: $(VENV)/.stamp-test # wheel and sdist, installed and started elsewhere

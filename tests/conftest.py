@@ -3,10 +3,11 @@
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import through_pyscard
 from hypothesis import HealthCheck, settings
 
 # Nothing is timed in a test, so neither a deadline nor a slow machine may fail one. By default the
@@ -29,6 +30,8 @@ settings.register_profile(
     suppress_health_check=_UNTIMED,
 )
 settings.load_profile(os.environ.get("SSCARD_HYPOTHESIS", "default"))
+
+_SENT = pytest.StashKey[through_pyscard.Count]()
 
 SOFTHSM2 = Path("/usr/lib/softhsm/libsofthsm2.so")
 VPCD_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
@@ -101,6 +104,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("interop"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--through-pyscard`: every command of every test passes pyscard and a reader in process."""
+    parser.addoption(
+        "--through-pyscard", action="store_true", help="send all APDUs through pyscard, in process"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pyscard_between(request: pytest.FixtureRequest) -> Iterator[None]:
+    config = request.config
+    if not config.getoption("--through-pyscard"):
+        yield
+        return
+    require_component("pyscard")
+    with pytest.MonkeyPatch.context() as patch:
+        config.stash[_SENT] = through_pyscard.install(patch.setattr)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """With `--through-pyscard`, note how many commands of a test took that way."""
+    sent = item.config.stash.get(_SENT, None)
+    before = 0 if sent is None else sent.commands
+    yield
+    if sent is not None:
+        item.user_properties.append(("through pyscard", sent.commands - before))
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say how often tests/tear cut the power and what caught each planted mistake."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
@@ -112,6 +144,12 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if totals:
         counted = ", ".join(f"{value:,} {name}" for name, value in totals.items())
         terminalreporter.write_line(f"power losses: {counted}")
+    sent = [value for name, value in noted if name == "through pyscard"]
+    if sent:
+        terminalreporter.write_line(
+            f"through pyscard: {sum(sent):,} commands of {sum(map(bool, sent)):,} tests;"
+            f" {sent.count(0):,} tests sent none: they look at images, tables and text"
+        )
     caught = [value for name, value in noted if name == "planted"]
     if caught:
         terminalreporter.write_line(f"planted mistakes caught: {len(caught)}")
