@@ -1,15 +1,16 @@
 """One card and its model on a bench: how a machine sends, compares and remembers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from hypothesis.stateful import RuleBasedStateMachine, initialize
+from hypothesis.stateful import initialize
 
-from sscard.iso.apdu import Command
+from sscard.testing.card_machine import CardMachine
 from sscard.testing.models.ssse import SsseModel
 from sscard.testing.models.ssse_tables import HOLDER, V1, V2, matrix
-from sscard.testing.models.ssse_values import Answer, Contents, Policy
-from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Script, render
+from sscard.testing.models.ssse_values import Contents, Policy
+from sscard.testing.monitors import Monitor, ReadRights
+from sscard.testing.script import CardLine
 from sscard.testing.subjects import first_generation, subject, third_generation
 
 __all__ = ["OUTSIDE", "SELECT_SSSE", "SsseBench"]
@@ -26,23 +27,30 @@ _PSE_NAMES: Final = {
 _TABLES: Final = {"v1": V1}
 
 
-class SsseBench(RuleBasedStateMachine):
+class SsseBench(CardMachine):
     """A card of `profile` with `settings`, and the model of what it must do."""
 
     profile: ClassVar[str] = "v2"
     settings: ClassVar[Mapping[str, str]] = {}
+    model: SsseModel
 
-    def __init__(self) -> None:
-        super().__init__()
+    def prepare(self) -> None:
+        """Put a card in: a copy of the one that was personalised for these settings."""
         self.subject = subject(self.profile, tuple(sorted(self.settings.items())))
         self.model = self.modelled()
-        self.card = self.subject.snapshot.fork()
-        self.power = self.card.power_on()
-        self.log: list[Line] = [CardLine(self.profile, tuple(self.settings.items()))]
         self.changed: dict[tuple[str, str], Contents] = {}
         self.used = bytes(8)
         self.steps = 0
         self.away = 0
+        self.card = self.subject.snapshot.fork()
+        self.insert(self.card.power_on(), CardLine(self.profile, tuple(self.settings.items())))
+
+    def monitors(self) -> Sequence[Monitor]:
+        """Return all monitors; without the table of rights, where a setting says otherwise."""
+        own_rules = any(name.endswith(".read") for name in self.settings)
+        return [
+            one for one in super().monitors() if not (own_rules and one.name == ReadRights.name)
+        ]
 
     @initialize()
     def begin(self) -> None:
@@ -78,36 +86,11 @@ class SsseBench(RuleBasedStateMachine):
             names=_PSE_NAMES if self.profile == "sample" else {},
         )
 
-    # --- to the card and back ---------------------------
-
     def send(self, apdu: bytes | str, name: str = "") -> bytes:
         """Send a command to the card, compare the response with the model's, and keep it."""
-        raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
         inside = self.model.session.place in self.model.lasting
         self.away = 0 if inside else self.away + 1
-        response = self.power.transmit(raw)
-        complaint = self.model.exchange(raw, response)
-        self._note(raw, response, name, self.model.expected)
-        assert not complaint, f"the card {complaint}\n\n{self.script}"
-        return response
-
-    def _note(self, raw: bytes, response: bytes, name: str, expected: Answer) -> None:
-        if raw[:2] == b"\x00\x84" and response[-2:] == b"\x90\x00":
-            self.log.append(RandomLine((response[:-2],)))
-        data = None if expected.data is None else expected.data.hex().upper()
-        expect = Expect(expected.sw, data) if expected.sw else None
-        self.log.append(Apdu(name, raw, expect))
-
-    @property
-    def script(self) -> str:
-        """What was sent, with what must be answered, as a script for tests/spec."""
-        return render(Script(tuple(self.log)))
-
-    def command(self, header: str, data: bytes = b"", le: int | None = None, name: str = "") -> str:
-        """Send CLA INS P1 P2 with data; return the status word."""
-        cla, ins, p1, p2 = bytes.fromhex(header)
-        raw = Command(cla, ins, p1, p2, data, le).build()
-        return self.send(raw, name)[-2:].hex().upper()
+        return super().send(apdu, name)
 
     # --- what is here ---------------------------
 

@@ -11,23 +11,23 @@ be pasted into tests/spec.
 
     TestMyCard = MyCard.TestCase
 
-`PseMachine`, which plays terminal and issuer to the debit application, can be imported from here
-too. Only the machines and `sscard.testing.strategies` import `hypothesis`: install
-`sscard[test-kit]`.
+`PseMachine`, which plays terminal and issuer to the debit application, and `CardMachine`, the
+base of both and of your own, can be imported from here too. Only the machines and
+`sscard.testing.strategies` import `hypothesis`: install `sscard[test-kit]`.
 """
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from sscard.keys import line, session
+from sscard.testing.card_machine import CardMachine
 from sscard.testing.lockstep import OUTSIDE, SELECT_SSSE, SsseBench
 from sscard.testing.models.ssse_tables import LOCK_KEYS, TRANSPORT_KEYS
 from sscard.testing.models.ssse_values import MASTER, PIN, Contents
 from sscard.testing.pse_machine import PseMachine
-from sscard.testing.script import Reset
 from sscard.testing.subjects import Subject, subject
 
-__all__ = ["PseMachine", "SsseMachine", "Subject", "subject"]
+__all__ = ["CardMachine", "PseMachine", "SsseMachine", "Subject", "subject"]
 
 _SPOILS = st.sampled_from(("", "", "", "key", "sibling", "stale", "bit"))
 _MACS = st.sampled_from(("", "", "", "", "bit", "padding", "stale"))
@@ -56,9 +56,7 @@ class SsseMachine(SsseBench):
     @precondition(lambda self: self.steps > 5)
     def reset(self) -> None:
         """The power fails."""
-        self.power.reset()
-        self.model.reset()
-        self.log.append(Reset())
+        self.restart()
 
     @rule(number=st.integers(0, 7), form=st.sampled_from(("name", "0000", "0000", "0100", "0200")))
     def select(self, number: int, form: str) -> None:

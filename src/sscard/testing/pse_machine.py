@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from sscard.iso.apdu import Command
-from sscard.testing.models.pse import Answer, PseModel, PsePolicy
+from sscard.testing.card_machine import CardMachine
+from sscard.testing.models.pse import PseModel, PsePolicy
 from sscard.testing.pse_subjects import Bank, pse_subject
-from sscard.testing.script import Apdu, CardLine, Expect, Line, RandomLine, Reset, Script, render
+from sscard.testing.script import CardLine
 
 __all__ = ["PSE_VARIANTS", "PseMachine", "Terms"]
 
@@ -143,7 +143,7 @@ _SCRIPTS: Final = st.sampled_from(
 _ASKED: Final = st.sampled_from((0x80, 0x80, 0x80, 0x40, 0x40, 0x00, 0x90, 0x50))
 
 
-class PseMachine(RuleBasedStateMachine):
+class PseMachine(CardMachine):
     """A card of `profile` with `settings`, and the model of what it must do.
 
     Subclass it to try another card or to add rules; `send` is the one way to the card.
@@ -151,6 +151,10 @@ class PseMachine(RuleBasedStateMachine):
 
     profile: ClassVar[str] = "pboc"
     settings: ClassVar[Mapping[str, Any]] = {}
+    model: PseModel
+
+    def prepare(self) -> None:
+        """Nothing yet: Hypothesis says first which card it is."""
 
     @initialize(dgis=PSE_VARIANTS)
     def personalise(self, dgis: dict[str, str]) -> None:
@@ -160,8 +164,8 @@ class PseMachine(RuleBasedStateMachine):
         self.card, self.bank = subject.card, self.banked(subject.bank)
         known = {n: v for n, v in self.settings.items() if n in PsePolicy.__dataclass_fields__}
         self.model = PseModel(subject.debit, self.bank, PsePolicy(**known))
-        self.power = self.card.power_on()
-        self.log: list[Line] = [CardLine(self.profile, tuple({**changes, **self.settings}.items()))]
+        heading = CardLine(self.profile, tuple({**changes, **self.settings}.items()))
+        self.insert(self.card.power_on(), heading)
         self.last_mac = self.last_arpc = bytes(8)
         self.challenge = b""
         self.send(SELECT_ADF, "SELECT")
@@ -169,33 +173,6 @@ class PseMachine(RuleBasedStateMachine):
     def banked(self, bank: Bank) -> Bank:
         """Return who computes what the model foresees; another library, if need be."""
         return bank
-
-    # --- to the card and back ---------------------------
-
-    def send(self, apdu: bytes | str, name: str = "") -> bytes:
-        """Send a command to the card, compare the response with the model's, and keep it."""
-        raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
-        response = self.power.transmit(raw)
-        complaint = self.model.exchange(raw, response)
-        self._note(raw, response, name, self.model.expected)
-        assert not complaint, f"the card {complaint}\n\n{self.script}"
-        return response
-
-    def _note(self, raw: bytes, response: bytes, name: str, expected: Answer) -> None:
-        if raw[:2] == b"\x00\x84" and response[-2:] == b"\x90\x00":
-            self.log.append(RandomLine((response[:-2],)))
-        data = None if expected.data is None else expected.data.hex().upper()
-        self.log.append(Apdu(name, raw, Expect(expected.sw, data) if expected.sw else None))
-
-    @property
-    def script(self) -> str:
-        """What was sent, with what must be answered, as a script for tests/spec."""
-        return render(Script(tuple(self.log)))
-
-    def command(self, header: str, data: bytes = b"", le: int | None = None, name: str = "") -> str:
-        """Send CLA INS P1 P2 with data; return the status word."""
-        cla, ins, p1, p2 = bytes.fromhex(header)
-        return self.send(Command(cla, ins, p1, p2, data, le).build(), name)[-2:].hex().upper()
 
     # --- the terminal ---------------------------
 
@@ -207,9 +184,7 @@ class PseMachine(RuleBasedStateMachine):
     @rule()
     def cut(self) -> None:
         """The power fails; the application is selected again."""
-        self.power.reset()
-        self.model.reset()
-        self.log.append(Reset())
+        self.restart()
         self.send(SELECT_ADF, "SELECT")
 
     @rule(form=st.sampled_from(("", "", "", "tag", "length", "inner", "P1")))

@@ -4,7 +4,7 @@ They work on an emulated card, a physical one, or a recording. `monitors()` give
 """
 
 from sscard.testing.monitors.bank import AtcRises, GpoFirst, NoTcAfterAac, TwoCryptograms
-from sscard.testing.monitors.monitor import Monitor, Violation, watch
+from sscard.testing.monitors.monitor import Monitor, Violation, Watch, watch
 from sscard.testing.monitors.social import ChallengeOnce, ReadRights, TriesFall
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "TriesFall",
     "TwoCryptograms",
     "Violation",
+    "Watch",
     "monitors",
     "watch",
 ]

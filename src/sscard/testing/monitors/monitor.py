@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from sscard.inspect.trace import Entry, Failure, Follower, Power, Step, Trace
 
-__all__ = ["Monitor", "Violation", "watch"]
+__all__ = ["Monitor", "Violation", "Watch", "watch"]
 
 
 class Violation(NamedTuple):
@@ -46,23 +46,33 @@ class Monitor(ABC):
         """A command was never answered; what it did is not known."""
 
 
+class Watch:
+    """Monitors over a trace that is still growing: give it each entry as it comes."""
+
+    def __init__(self, monitors: Sequence[Monitor]) -> None:
+        self._monitors = tuple(monitors)
+        self._follower = Follower()
+        self._number = 0
+
+    def see(self, entry: Entry) -> list[Violation]:
+        """Take the next entry; return what the monitors have to say of it."""
+        self._number += 1
+        step = self._follower.see(entry)
+        if isinstance(entry, Power):
+            for monitor in self._monitors:
+                monitor.power()
+        elif isinstance(entry, Failure):
+            for monitor in self._monitors:
+                monitor.lost(entry)
+        if step is None:
+            return []
+        complaints = [(monitor.name, monitor.see(step)) for monitor in self._monitors]
+        command = str(step.apdu.command)
+        return [Violation(name, self._number, command, why) for name, why in complaints if why]
+
+
 def watch(trace: Trace | Iterable[Entry], monitors: Sequence[Monitor]) -> list[Violation]:
     """Return what the monitors have to say of a trace, in its order."""
     entries = trace.entries if isinstance(trace, Trace) else trace
-    follower = Follower()
-    found = []
-    for number, entry in enumerate(entries, 1):
-        step = follower.see(entry)
-        if isinstance(entry, Power):
-            for monitor in monitors:
-                monitor.power()
-        elif isinstance(entry, Failure):
-            for monitor in monitors:
-                monitor.lost(entry)
-        if step is None:
-            continue
-        for monitor in monitors:
-            if why := monitor.see(step):
-                command = str(step.apdu.command)
-                found.append(Violation(monitor.name, number, command, why))
-    return found
+    growing = Watch(monitors)
+    return [violation for entry in entries for violation in growing.see(entry)]

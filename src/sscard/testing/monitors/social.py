@@ -15,16 +15,19 @@ _SELECT, _VERIFY, _EXTERNAL, _CHALLENGE = 0xA4, 0x20, 0x82, 0x84
 _CHANGE_PIN, _PIN_ORDERS = 0x5E, 0x24
 _READ_RECORD, _READ_BINARY = 0xB2, 0xB0
 _LOCAL = 0x80
-_WRONG, _BLOCKED = 0x63C0, 0x6983
+_WRONG, _BLOCKED, _WRONG_MAC = 0x63C0, 0x6983, 0x6988
+_HISTORY_MOST = 4
+"""Challenges a card may keep: its policy is not seen on the wire (ssse-lb002 3.8)."""
 _SECURE = 0x04
 _VERSION_TAG = 0x03
 
 
 class ChallengeOnce(Monitor):
-    """NONE -GET CHALLENGE-> DRAWN -any proof-> NONE; a proof that is accepted in NONE is wrong.
+    """Counts the challenges nobody has used yet; a proof accepted when there is none is wrong.
 
-    A proof is EXTERNAL AUTHENTICATE or a command under secure messaging, accepted or not. The
-    same proof accepted twice is wrong in any case, for then the challenge was the same.
+    A proof is EXTERNAL AUTHENTICATE or a command under secure messaging. It uses a challenge up
+    when the card has compared something, right or wrong; one refused before that leaves it. A
+    challenge that was used and is taken again is wrong, however many others were drawn.
     """
 
     name = "challenge-once"
@@ -32,12 +35,12 @@ class ChallengeOnce(Monitor):
     source = "ssse-lb002 3.8, cos 5.4"
 
     def __init__(self) -> None:
-        self._drawn = False
-        self._accepted: set[tuple[Place, bytes]] = set()
+        self._unused = 0
+        self._used: set[tuple[Place, bytes]] = set()
 
     def power(self) -> None:
-        """A reset takes the challenge away."""
-        self._drawn = False
+        """A reset takes the challenges away."""
+        self._unused = 0
 
     def see(self, step: Step) -> str:
         """Follow one exchange."""
@@ -45,21 +48,22 @@ class ChallengeOnce(Monitor):
         if command is None or step.before.domain == _PSE:
             return ""
         if command.ins == _CHALLENGE and not command.cla:
-            self._drawn = self._drawn or step.done
+            self._unused = min(self._unused + step.done, _HISTORY_MOST)
             return ""
         proof = command.ins == _EXTERNAL and not command.cla & 0x80
         if not proof and not command.cla & _SECURE:
             return ""
-        drawn, self._drawn = self._drawn, False
+        compared = step.done or step.sw & 0xFFF0 == _WRONG or step.sw == _WRONG_MAC
+        unused, self._unused = self._unused, max(0, self._unused - compared)
         if not step.done:
             return ""
-        if not drawn:
+        if not unused:
             return "a proof was accepted, and no challenge was drawn for it"
         if proof and step.apdu.command.whole:
-            seen = (step.before, step.apdu.command.data)
-            if seen in self._accepted:
-                return "the same proof was accepted before: the challenge came again"
-            self._accepted.add(seen)
+            spoken = (step.before, command.data[8:16] or command.data)
+            if spoken in self._used:
+                return "a challenge that had been used was accepted again"
+            self._used.add(spoken)
         return ""
 
 
