@@ -7,11 +7,13 @@ LOCKSTEP_PSE = "debit application and model in lockstep"
 NI = "non-interference"
 TEAR = "tear sweep"
 CONFORMANCE = "conformance suite"
+MONITOR = "monitor over a trace"
 
 _SSSE = "tests/properties/test_ssse_access_planted.py::test_ssse_4_the_machine_"
 _PSE = "tests/properties/test_pse_model_planted.py::test_pse_a_"
 _NI = "tests/properties/test_ni_planted.py::test_cos_3_6_the_properties_"
 _TEAR = "tests/tear/test_planted.py::test_the_sweeps_catch"
+_MONITOR = "tests/unit/test_monitors.py::test_"
 _SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
 
 
@@ -48,6 +50,14 @@ FOUND = (
     Planted("a replaced key stays in the journal", TEAR, f"{_TEAR}[no_scrub]"),
     Planted("a right is kept when its proof fails", CONFORMANCE, f"{_SUITE}[keeps a right when its proof fails]"),
     Planted("one right is taken for any other", CONFORMANCE, f"{_SUITE}[takes one right for any other]"),
+    Planted("files are read without any right", MONITOR, f"{_MONITOR}planted_files_without_a_lock"),
+    Planted("rights are kept after a wrong PIN", MONITOR, f"{_MONITOR}planted_rights_kept_after_a_failed_pin"),
+    Planted("wrong PINs cost nothing", MONITOR, f"{_MONITOR}planted_tries_that_are_not_spent"),
+    Planted("a challenge serves two proofs", MONITOR, f"{_MONITOR}planted_challenge_that_can_be_used_again"),
+    Planted("the ATC does not outlive a transaction", MONITOR, f"{_MONITOR}planted_atc_that_is_not_kept"),
+    Planted("SELECT does not end a transaction", MONITOR, f"{_MONITOR}planted_select_that_ends_no_transaction"),
+    Planted("a transaction goes on after its second cryptogram", MONITOR, f"{_MONITOR}planted_transaction_that_never_ends"),
+    Planted("a TC follows a declined first cryptogram", MONITOR, f"{_MONITOR}planted_tc_after_a_declined_first_cryptogram"),
 )  # fmt: skip
 
 UNFOUND = (
@@ -56,6 +66,8 @@ UNFOUND = (
     Planted("the same counters are written twice in one transaction", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[counters_written_twice]"),
     Planted("the tries of the PIN are read twice", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[pin_tries_read_twice]"),
     Planted("access conditions are looked at twice", NI, f"{_NI}are_content_with[cmk_keeps_its_power]"),
+    Planted("the tries of a key are written twice", MONITOR, f"{_MONITOR}neutral_tries_written_twice"),
+    Planted("the condition of a file is asked for twice", MONITOR, f"{_MONITOR}neutral_file_conditions_asked_twice"),
 )  # fmt: skip
 
 
@@ -67,5 +79,5 @@ def lines(rows):
 
 def _place(test):
     path, name = test.split("::")
-    case = name[name.index("[") + 1 : -1]
+    case = name[name.index("[") + 1 : -1] if "[" in name else name.removeprefix("test_")
     return f"`{path.removeprefix('tests/')}` {case.replace('_', ' ')}"

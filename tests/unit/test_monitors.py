@@ -297,8 +297,32 @@ def test_planted_transaction_that_never_ends(monkeypatch):
     assert "two-cryptograms" in watched(session)
 
 
-def first_ac():
-    return bytes.fromhex("80AE800034") + cdol() + b"\0"
+def test_planted_tc_after_a_declined_first_cryptogram(monkeypatch):
+    """Two cryptograms, as a transaction may have: only their kinds are wrong."""
+    first = generate.first_generate_ac
+
+    def session(at):
+        for command in (DEBIT, GPO):
+            at.transmit(bytes.fromhex(command))
+        seen.append(at.transmit(first_ac(0x00))[2])
+        seen.append(at.transmit(second_ac(0x40))[2:3])
+
+    def careless(card, command, tx):
+        step = first(card, command, tx)
+        values, ac1 = card.lists.cdol1.split(command.data), step.data[5:13]
+        open_ = Online(tx.atc, tx.profile, tx.pdol_data, command.data, values, ac1, tx.cvr)
+        return step._replace(then=open_)
+
+    seen = []
+    assert watched(session) == []
+    assert seen == [0x00, b""]  # AAC, and no second cryptogram
+    monkeypatch.setattr(generate, "first_generate_ac", careless)
+    assert watched(session) == ["no-tc-after-aac"]
+    assert seen[2:] == [0x00, b"\x40"]
+
+
+def first_ac(kind=0x80):
+    return bytes((0x80, 0xAE, kind, 0x00, 0x34)) + cdol() + b"\0"
 
 
 def second_ac(kind):
@@ -310,7 +334,10 @@ def cdol():
     return bytes.fromhex(values) + b"TEST MERCHANT".ljust(20)
 
 
-def test_a_behaviour_neutral_change_stays_unfound(monkeypatch):
+# --- changes that alter nothing --------------------------------------------------------------
+
+
+def test_neutral_tries_written_twice(monkeypatch):
     """The same answers from a card that wears its memory more are no violation."""
     original = KeyRing.write_tries
 
@@ -320,3 +347,15 @@ def test_a_behaviour_neutral_change_stays_unfound(monkeypatch):
 
     monkeypatch.setattr(KeyRing, "write_tries", twice)
     assert watched(send(SSSE, *["0020000003000000"] * 3, "0020000003123456")) == []
+
+
+def test_neutral_file_conditions_asked_twice(monkeypatch):
+    """A card that looks at its access conditions twice answers as before."""
+    original = Domain.require
+
+    def twice(self, word, what, ref="cos 2.3"):
+        original(self, word, what, ref)
+        original(self, word, what, ref)
+
+    monkeypatch.setattr(Domain, "require", twice)
+    assert watched(send(SSSE, "0020000003123456", DF01, EF05_DF01, "00A4000002DF02")) == []
