@@ -17,12 +17,13 @@ It imports `hypothesis`: install `sscard[test-kit]`.
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine
 
-from sscard.card import Card
+from sscard.card import Card, Snapshot
 from sscard.errors import PowerLoss, TransportError
 from sscard.inspect.trace import Apdu as Exchange
 from sscard.inspect.trace import Failure, Octets, Power
@@ -78,6 +79,11 @@ class Powered(Protocol):
         ...
 
 
+@lru_cache(maxsize=16)
+def _personalised(profile: str, settings: tuple[tuple[str, Any], ...]) -> Snapshot:
+    return new_card(profile, dict(settings)).snapshot()
+
+
 class CardMachine(RuleBasedStateMachine):
     """A card of `profile` with `settings`, watched by monitors; add rules in a subclass.
 
@@ -103,8 +109,9 @@ class CardMachine(RuleBasedStateMachine):
 
     def prepare(self) -> None:
         """Put a card in before the first rule; yours: `self.insert(PcscPort("reader"))`."""
-        self.card = new_card(self.profile, self.settings)
-        self.insert(self.card.power_on(), CardLine(self.profile, tuple(self.settings.items())))
+        settings = tuple(self.settings.items())
+        self.card = _personalised(self.profile, settings).fork()
+        self.insert(self.card.power_on(), CardLine(self.profile, settings))
 
     def insert(self, power: Powered, heading: Line | None = None) -> None:
         """Begin the sequence with the card behind `power`; `heading` is the script's first line."""
