@@ -167,7 +167,7 @@ class Card:
         wiring = Wiring(volume, self.env, applets, self._details, contactless=contactless)
         kernel = Kernel(volume, self.env, wiring, self._listeners, t0=link == "t0")
         for listener in self._listeners:
-            listener(PoweredOn(volume.answer_to_reset, warm))
+            listener(PoweredOn(volume.answer_to_reset, warm, contactless))
         recovery = volume.recovery
         if recovery.replayed and recovery.tag is not None and volume is not known:
             for detail in self._details:

@@ -10,7 +10,7 @@ import typer
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import stdout, write_json
 from sscard.cli.settings import JsonOption, LinkOption, link_of
-from sscard.cli.traces import explain_trace, is_trace
+from sscard.cli.traces import GenerationOption, Proofs, explain_trace, is_trace, watchers
 from sscard.cli.vaults import PassphraseOption
 
 if TYPE_CHECKING:
@@ -184,7 +184,19 @@ def explain(
         ),
     ] = None,
     passphrase: PassphraseOption = None,
+    ca_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-keys",
+            metavar="FILE",
+            help="For a trace: CA keys that verify signatures; default with --keys the shipped.",
+        ),
+    ] = None,
+    generation: GenerationOption = None,
     *,
+    monitors: Annotated[
+        bool, typer.Option("--monitors", help="For a trace: say where a property is broken.")
+    ] = False,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show PINs, keys and personal data.")
     ] = False,
@@ -192,12 +204,15 @@ def explain(
 ) -> None:
     """Say what bytes mean: a command, an answer, a status word, an ATR, an FCI, a record.
 
-    Of a trace (docs/traces.md) every entry is explained, cryptograms with --keys verified.
+    Of a trace (docs/traces.md) every entry is explained. With --keys cryptograms, MACs and
+    signatures are verified; with --monitors the exit code is 1 when a property was broken.
     """
     from sscard.inspect import explain as explain_bytes
 
     if is_trace(data):
-        explain_trace(Path(data[0]), keys, passphrase, reveal=reveal, json=json)
+        judges = watchers(generation) if monitors else ()
+        proofs = Proofs(tuple(keys or ()), passphrase, ca_keys)
+        explain_trace(Path(data[0]), proofs, judges, reveal=reveal, json=json)
         return
     try:
         tree = explain_bytes(

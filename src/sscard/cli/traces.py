@@ -1,8 +1,9 @@
 """`sscard replay`, `sscard monitor`, and traces for `sscard explain`."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -11,12 +12,24 @@ from sscard.cli.output import stdout, write_json
 from sscard.cli.settings import JsonOption, LinkOption, SetOption, link_of, settings
 
 if TYPE_CHECKING:
+    from sscard.card import Interface
     from sscard.env import Env
+    from sscard.inspect.explanation import Explanation
+    from sscard.inspect.trace import Trace
     from sscard.keys.vault import BaseVault
-    from sscard.testing.monitors import Violation
+    from sscard.spec.ca_keys import CaKey
+    from sscard.testing.monitors import Monitor, Violation
     from sscard.transport.port import Link, Port
 
-__all__ = ["GenerationOption", "explain_trace", "is_trace", "monitor", "replay"]
+__all__ = [
+    "GenerationOption",
+    "Proofs",
+    "explain_trace",
+    "is_trace",
+    "monitor",
+    "replay",
+    "watchers",
+]
 
 TraceArgument = Annotated[Path, typer.Argument(metavar="TRACE", help="A trace, JSON lines.")]
 GenerationOption = Annotated[
@@ -55,7 +68,8 @@ def replay(
 
     loaded = load(trace)
     with ExitStack() as stack:
-        port, env, atr = _card(stack, image, profile, reader, set_, link_of(link))
+        way = _Way(link_of(link), contactless=_is_contactless(loaded))
+        port, env, atr = _card(stack, image, profile, reader, set_, way)
         result = play(loaded, port, env=env, atr=atr)
     found = result.difference
     if json:
@@ -68,17 +82,32 @@ def replay(
         raise typer.Exit(ExitCode.NO)
 
 
+class _Way(NamedTuple):
+    """How an emulated card is reached, as far as its trace or the user says."""
+
+    link: "Link"
+    contactless: bool
+
+
+def _is_contactless(trace: "Trace") -> bool:
+    from sscard.inspect.trace import Power
+
+    changes = (entry for entry in trace.entries if isinstance(entry, Power))
+    return any(entry.interface == "contactless" for entry in changes)
+
+
 def _card(
     stack: ExitStack,
     image: Path | None,
     profile: str | None,
     reader: str | None,
     set_: list[str] | None,
-    link: "Link",
+    way: "_Way",
 ) -> "tuple[Port, Env | None, bytes]":
     """Return a port to the card the options name, its environment if emulated, and its ATR."""
     from sscard.cli.cards import card_of_file, card_of_profile
-    from sscard.transport.memory import MemoryPort, PoweredSlot
+    from sscard.testing.faults import faulty
+    from sscard.transport.memory import MemoryPort
 
     if sum(given is not None for given in (image, profile, reader)) != 1:
         raise typer.BadParameter("exactly one of --image, --profile and --reader says which card")
@@ -91,7 +120,8 @@ def _card(
         card = stack.enter_context(card_of_file(image, save=False))
     else:
         card = card_of_profile(str(profile), settings(set_))
-    emulated = stack.enter_context(MemoryPort(PoweredSlot(card, link=link)))
+    interface: Interface = "contactless" if way.contactless else "contact"
+    emulated = stack.enter_context(MemoryPort(faulty(card, link=way.link, interface=interface)))
     return emulated, card.env, emulated.atr
 
 
@@ -103,16 +133,23 @@ def monitor(
     Works on the recording of any card: no keys, no image. What is masked is not judged.
     """
     from sscard.inspect.trace import load
-    from sscard.testing.monitors import monitors, watch
+    from sscard.testing.monitors import watch
 
-    watchers = monitors(_generation(generation))
-    violations = watch(load(trace), watchers)
+    judges = watchers(generation)
+    violations = watch(load(trace), judges)
     if json:
         write_json([violation._asdict() for violation in violations])
     else:
-        _show(violations, len(watchers))
+        _show(violations, len(judges))
     if violations:
         raise typer.Exit(ExitCode.NO)
+
+
+def watchers(generation: str | None) -> "list[Monitor]":
+    """Return one of each monitor, for a generation by its name. Errors: BadParameter."""
+    from sscard.testing.monitors import monitors
+
+    return monitors(_generation(generation))
 
 
 def _generation(name: str | None) -> str | None:
@@ -134,24 +171,58 @@ def is_trace(words: list[str]) -> bool:
     return len(words) == 1 and Path(words[0]).is_file()
 
 
+class Proofs(NamedTuple):
+    """What a trace is verified with: words for vaults, a passphrase, a list of CA keys."""
+
+    keys: tuple[str, ...] = ()
+    passphrase: str | None = None
+    ca_keys: Path | None = None
+
+
 def explain_trace(
-    path: Path, keys: list[str] | None, passphrase: str | None, *, reveal: bool, json: bool
+    path: Path, proofs: Proofs, judges: "Sequence[Monitor]", *, reveal: bool, json: bool
 ) -> None:
-    """Explain a trace, entry by entry."""
+    """Explain a trace, entry by entry; monitors speak where something breaks their property."""
     from sscard.inspect.trace import load, story
+    from sscard.testing.monitors import watch
 
     trace = load(path)
     with ExitStack() as stack:
-        vaults = tuple(vault for word in keys or () for vault in _vaults(stack, word, passphrase))
-        trees = list(story(trace, keys=vaults, reveal=reveal))
+        vaults = [v for word in proofs.keys for v in _vaults(stack, word, proofs.passphrase)]
+        trees = list(story(trace, keys=vaults, ca_keys=_authorities(proofs), reveal=reveal))
+    broken = watch(trace, judges)
     if json:
-        write_json([tree.to_json() for tree in trees])
-        return
+        found: object = [tree.to_json() for tree in trees]
+        if judges:
+            found = {"entries": found, "violations": [one._asdict() for one in broken]}
+        write_json(found)
+    else:
+        _tell(trace, trees, broken)
+        if judges:
+            stdout().print(f"{len(judges)} monitors, {len(broken)} violations")
+    if broken:
+        raise typer.Exit(ExitCode.NO)
+
+
+def _tell(trace: "Trace", trees: "list[Explanation]", broken: "list[Violation]") -> None:
     console = stdout()
     if trace.header.masked:
         console.print("This trace is masked: ** and what is not shown was never written down.")
-    for tree in trees:
+    for number, tree in enumerate(trees, 1):
         console.print(str(tree))
+        for violation in broken:
+            if violation.entry == number:
+                console.print(f"  BROKEN: {violation.why}  ({violation.monitor})")
+
+
+def _authorities(proofs: Proofs) -> "list[CaKey]":
+    """Return the CA keys: those of a file, with keys the shipped, else none."""
+    from sscard.cli.cert import ca_keys_named
+    from sscard.spec.ca_keys import parse_ca_keys
+
+    if proofs.ca_keys is not None:
+        return list(parse_ca_keys(proofs.ca_keys.read_text(encoding="utf-8")))
+    return list(ca_keys_named()) if proofs.keys else []
 
 
 def _vaults(stack: ExitStack, word: str, passphrase: str | None) -> "list[BaseVault]":

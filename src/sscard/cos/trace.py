@@ -29,10 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PoweredOn:
-    """The card was powered on, or reset (`warm`), and answered `atr`."""
+    """The card was powered on, or reset (`warm`), and answered `atr`; `contactless`: by air."""
 
     atr: bytes
     warm: bool = False
+    contactless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,15 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What the reader did to the card's power: `change` is on, reset or off, `atr` the answer."""
+    """What the reader did to the card's power: `change` is on, reset or off, `atr` the answer.
+
+    `interface` contact or contactless, "" where the recorder could not know.
+    """
 
     change: str
     atr: bytes = b""
     at_us: int | None = None
+    interface: str = ""
 
 
 class Refused(NamedTuple):

@@ -31,6 +31,7 @@ __all__ = ["TraceError", "dump_entry", "dump_header", "dumps", "load", "loads"]
 
 _MAGIC = "trace"
 _SOURCES = ("card", "port", "slot", "relay")
+_INTERFACES = ("contact", "contactless")
 _CHANGES = ("on", "reset", "off")
 _KINDS = ("erase", "program", "byte")
 
@@ -125,6 +126,7 @@ _ENTRIES: Mapping[str, tuple[type[Any], Mapping[str, _Field]]] = {
             "change": _Field(_one_of(*_CHANGES), _same),
             "atr": _Field(_bytes, _hex, optional=True),
             "at_us": _OPTIONAL_NUMBER,
+            "interface": _Field(_one_of(*_INTERFACES), _same, optional=True),
         },
     ),
     "apdu": (

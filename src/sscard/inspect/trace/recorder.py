@@ -196,7 +196,9 @@ class CardRecorder:
         now = self.card.env.clock_us
         match event:
             case PoweredOn():
-                self.recorder.add(Power("reset" if event.warm else "on", event.atr, now))
+                change = "reset" if event.warm else "on"
+                interface = "contactless" if event.contactless else "contact"
+                self.recorder.add(Power(change, event.atr, now, interface))
             case Alarm():
                 self.recorder.add(Mute(event.why))
             case Exchanged():

@@ -4,7 +4,7 @@ Data objects that a DOL asked for are named and decoded; TVR, CVR, AIP and CVM r
 words. Secrets are left out unless they are asked for, and what a trace has masked stays so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sscard.inspect.explaining.answers import explain_answer
 from sscard.inspect.explaining.ber import explain_object
@@ -29,6 +29,7 @@ from sscard.inspect.trace.follow import Follower, Step
 from sscard.inspect.trace.octets import Octets
 from sscard.inspect.trace.proofs import Prover, values_of
 from sscard.keys.vault import BaseVault
+from sscard.spec.ca_keys import CaKey
 
 __all__ = ["story"]
 
@@ -38,20 +39,26 @@ _PAGES_SHOWN = 8
 
 
 def story(
-    trace: Trace, *, keys: tuple[BaseVault, ...] = (), reveal: bool = False, details: bool = True
+    trace: Trace,
+    *,
+    keys: Iterable[BaseVault] = (),
+    ca_keys: Iterable[CaKey] = (),
+    reveal: bool = False,
+    details: bool = True,
 ) -> Iterator[Explanation]:
     """Yield an explanation for each entry of a trace, in order.
 
-    `keys` verify cryptograms. `details` False leaves out what only an emulated card tells of
-    itself: writes, transactions, random values.
+    `keys` verify cryptograms and MACs, `ca_keys` certificates and signatures. `details` False
+    leaves out what only an emulated card tells of itself: writes, transactions, random values.
     """
-    follower, prover = Follower(), Prover(*keys)
+    vaults, authorities = tuple(keys), tuple(ca_keys)
+    follower, prover = Follower(), Prover(*vaults, ca_keys=authorities)
     for number, entry in enumerate(trace.entries, 1):
         step = follower.see(entry)
         if isinstance(entry, Power):
             prover.power(entry)
         if isinstance(entry, Apdu) and step is not None:
-            tree = _exchange(entry, step, prover, verify=bool(keys))
+            tree = _exchange(entry, step, prover, verify=bool(vaults or authorities))
         elif isinstance(entry, Write | Commit | Random | Recovery) and not details:
             continue
         else:
@@ -146,7 +153,7 @@ def _other(entry: Entry) -> Explanation:
             return Explanation("power off")
         case Power():
             parts = (explain(entry.atr, kind="atr", reveal=True),) if entry.atr else ()
-            return Explanation(f"power {entry.change}", "", b"", parts)
+            return Explanation(f"power {entry.change}", entry.interface, b"", parts)
         case Write():
             shown = b"" if entry.data.hidden else entry.data.data
             words = f"{len(entry.data)} bytes at {entry.address:05X}"

@@ -9,7 +9,7 @@ from sscard.keys.hierarchy import KeyValue
 from sscard.keys.mac import retail_mac, sm4_mac
 from sscard.keys.session import session_algorithm, session_key
 from sscard.keys.vault.operations import BaseVault
-from sscard.keys.vault.values import KeyInfo, Party, Root
+from sscard.keys.vault.values import KeyInfo, KeyRef, Party, Root
 
 __all__ = ["MemoryVault", "ValueKey"]
 
@@ -77,6 +77,12 @@ class MemoryVault(BaseVault):
     def _opened(self, info: KeyInfo, factors: tuple[bytes, ...]) -> Iterator[ValueKey]:
         root = self._values[info.name, info.version]
         yield ValueKey(KeyValue(chain(root.algorithm, root.value, factors), root.algorithm))
+
+    def _card_value(self, key: KeyRef) -> bytes:
+        """See `BaseVault._card_value`; here also a key that every card has as it is."""
+        info = self.info(key.name, key.version)
+        root = self._values[info.name, info.version]
+        return chain(root.algorithm, root.value, key.factors)
 
     def _install(self, info: KeyInfo, value: bytes) -> None:
         place = info.name, info.version

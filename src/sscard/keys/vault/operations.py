@@ -15,7 +15,7 @@ from sscard.keys.block import engine
 from sscard.keys.hierarchy import KeyValue
 from sscard.keys.mac import blocks_mac, fold4, fold16, retail_mac
 from sscard.keys.padding import pad80_if_needed, zero_pad
-from sscard.keys.purse import Transaction, purchase_tac
+from sscard.keys.purse import Transaction, load_tac, purchase_tac
 from sscard.keys.vault.values import (
     ForeignKey,
     KeyInfo,
@@ -193,7 +193,14 @@ class BaseVault(ABC):
         whatever the kind of vault.
         """
         with self._at(key):
-            return purchase_tac(self._value(key), transaction, terminal_sequence)
+            return purchase_tac(self._card_value(key), transaction, terminal_sequence)
+
+    def load_tac(
+        self, key: KeyRef, balance_fen: int, sequence: int, transaction: Transaction
+    ) -> bytes:
+        """Return the 4-byte TAC of a load; as for purchases the card's DTK is needed here."""
+        with self._at(key):
+            return load_tac(self._card_value(key), balance_fen, sequence, transaction)
 
     # ---- a bank's transactions ----
 
@@ -324,6 +331,10 @@ class BaseVault(ABC):
             raise VaultError(f"{key.name} has {levels} levels below it, not {len(key.factors)}")
         with self._at(above, least=0) as parent:
             return parent.encrypt(last)
+
+    def _card_value(self, key: KeyRef) -> bytes:
+        """Return the value of a card's key to compute with; it goes no further."""
+        return self._value(key)
 
     def _require_open(self) -> None:
         if self._closed:

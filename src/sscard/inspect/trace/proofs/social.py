@@ -1,0 +1,131 @@
+"""Proofs of the social side: authentications, MACs of secure messaging.
+
+Source: ssse-lb002 3.8, 4.5 to 4.7.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from sscard.inspect.explanation import Explanation
+from sscard.inspect.trace.follow import Step
+from sscard.inspect.trace.proofs.facts import Facts
+from sscard.inspect.trace.proofs.verdict import unverified, verdict
+from sscard.keys.hierarchy import CARD_KEYS, CardKey
+from sscard.keys.vault import BaseVault, CardIdentity, KeyRef, UnknownKey, VaultError
+
+__all__ = ["SocialProofs"]
+
+_EXTERNAL, _INTERNAL = 0x82, 0x88
+_PROVING, _LINE = 0x0D, 0x07
+_SECURE, _LOCAL = 0x04, 0x80
+_WRONG, _WRONG_MAC = 0x63C0, 0x6988
+_MAC = 4
+_PUK, _BK, _LK = 0x06, 0x05, ("LK", "BK")
+_PIN_ORDER, _BLOCKS = 0x24, frozenset((0x16, 0x18, 0x1E))
+_UNTOLD = "the trace does not tell the card's region and serial"
+
+
+class SocialProofs:
+    """Verifies with a vault of the social side, None when none was given."""
+
+    def __init__(self, vault: BaseVault | None, facts: Facts) -> None:
+        self._vault = vault
+        self._facts = facts
+
+    def see(self, step: Step) -> Iterator[Explanation]:
+        """Yield how what a step proves turned out."""
+        command, asked = step.command, step.answers
+        assert command is not None, "the prover looked"
+        assert asked is not None, "the prover looked"
+        compared = step.done or step.sw & 0xFFF0 == _WRONG
+        if command.ins == _EXTERNAL and compared and len(command.data) in (16, 17):
+            yield self._external(step)
+        elif asked.ins == _INTERNAL and step.done and len(asked.data) == 16 and step.data:
+            factor, data = asked.data[:8], asked.data[8:]
+            yield self._cryptogram("IRK@SSSE", [factor], data, step.data)
+        elif command.cla & 0x0F == _SECURE and (step.done or step.sw == _WRONG_MAC):
+            yield self._mac(step)
+
+    def _external(self, step: Step) -> Explanation:
+        command = step.command
+        assert command is not None, "see() looked"
+        if not self._facts.challenges:
+            return unverified("cryptogram", "the challenge is not in the trace")
+        keys = [key.label for key in _keys(step, _PROVING) if key.kid == command.p2]
+        name = keys[0] if keys else ""
+        data, seen = command.data[8:16], command.data[:8]
+        return self._cryptogram(name, self._facts.challenges[::-1], data, seen)
+
+    def _cryptogram(self, name: str, factors: list[bytes], data: bytes, seen: bytes) -> Explanation:
+        """Compare with what each factor gives: a card may keep several challenges."""
+        vault = self._vault
+        if vault is None:
+            return unverified("cryptogram", "no keys of the social side were given")
+        if not name:
+            return unverified("cryptogram", "no table of keys has this one")
+        try:
+            key = self._ref(vault, name)
+            right = any(vault.cryptogram(key, factor, data) == seen for factor in factors)
+        except VaultError as error:
+            return unverified("cryptogram", str(error))
+        except ValueError:
+            return unverified("cryptogram", _UNTOLD)
+        return verdict("cryptogram", name, right=right)
+
+    def _mac(self, step: Step) -> Explanation:
+        """Try each key that may stand for this MAC, as session key and by itself (4.6, 4.7)."""
+        command, vault = step.command, self._vault
+        assert command is not None, "see() looked"
+        if vault is None:
+            return unverified("MAC", "no keys of the social side were given")
+        if not self._facts.challenges:
+            return unverified("MAC", "the challenge is not in the trace")
+        if not step.apdu.command.whole:
+            return unverified("MAC", "the command is masked")
+        raw = step.apdu.command.data
+        message, seen = raw[:5] + command.data[:-_MAC], command.data[-_MAC:]
+        tried = []
+        for key in _line_keys(step):
+            try:
+                ref = self._ref(vault, key.label)
+                for challenge in self._facts.challenges[::-1]:
+                    if vault.session_mac(ref, challenge, message) == seen:
+                        return verdict("MAC", f"{key.label}, session key", right=True)
+                    if vault.mac(ref, challenge, message) == seen:
+                        return verdict("MAC", f"{key.label}, the key itself", right=True)
+            except UnknownKey:
+                continue
+            except VaultError as error:
+                return unverified("MAC", str(error))
+            except ValueError:
+                return unverified("MAC", _UNTOLD)
+            tried.append(key.label)
+        if not tried:
+            return unverified("MAC", "the vault has none of the keys that protect lines")
+        return verdict("MAC", " and ".join(tried), right=False)
+
+    def _ref(self, vault: BaseVault, name: str) -> KeyRef:
+        return CardIdentity(self._facts.region, self._facts.csn8).ref(vault.info(name))
+
+
+def _keys(step: Step, kind: int) -> Iterator[CardKey]:
+    """Yield the keys of a kind that can be named where a step was sent: here, then the SSSE's."""
+    here = f"{step.before.directory or 0:04X}"
+    for key in CARD_KEYS:
+        if key.kind == kind and key.kid >= _LOCAL and key.place == here:
+            yield key
+    for key in CARD_KEYS:
+        if key.kind == kind and key.kid < _LOCAL and key.place == "SSSE":
+            yield key
+
+
+def _line_keys(step: Step) -> Iterable[CardKey]:
+    """The transport keys; PUK for PIN orders, LK and BK for blocks, as profiles may want (4.7)."""
+    command = step.command
+    assert command is not None, "see() looked"
+    found = list(_keys(step, _LINE))
+    for key in _keys(step, _PROVING):
+        pin = command.ins == _PIN_ORDER and key.kid == _PUK
+        lock = command.ins in _BLOCKS and key.label.startswith(_LK)
+        if pin or lock:
+            found.append(key)
+    return found
