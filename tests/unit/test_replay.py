@@ -6,6 +6,7 @@ import pytest
 from sessions import pay, port, recorded, visit
 
 from sscard import sample_card
+from sscard.errors import TransportError
 from sscard.inspect.trace import (
     Apdu,
     Failure,
@@ -20,7 +21,9 @@ from sscard.inspect.trace import (
 from sscard.sample import new_card
 from sscard.testing.capture import capture, to_toml
 from sscard.testing.compare import Twins, compare
+from sscard.testing.faults import faulty, removed
 from sscard.testing.replay import replay
+from sscard.transport import MemoryPort
 
 
 def played(trace, card, link="t0", *, forced=True):
@@ -197,3 +200,57 @@ def test_a_capture_burns_no_try_and_writes_nothing():
     image = card.image
     capture(port(card))
     assert card.image == image
+
+
+KEYS = "pse.df.DF01.key"
+OTHER_KEYS = {
+    f"{KEYS}.AC.mdk": "FEDCBA98765432100123456789ABCDEF",
+    f"{KEYS}.MAC.mdk": "FEDCBA98765432100123456789ABCDEF",
+}
+IN_TAGS = {"pse_ac_format": "77"}
+
+
+@pytest.mark.parametrize("settings", [{}, IN_TAGS])
+def test_cryptograms_and_signatures_of_other_keys_are_no_difference(settings):
+    one = new_card("pboc", settings)
+    other = new_card("pboc", settings | OTHER_KEYS | {"pse.df.DF01.oda.icc": "icc-other"})
+    twins = Twins(port(one, "apdu"), port(other, "apdu"))
+    compare(twins, conformance=False, transactions=True)
+    assert [found.command[:4] for found in twins.differences] == ["00B2"]  # its certificate
+    assert twins.sent > 100
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"pse.df.DF01.dgi.9104": "82027C00940C080101011001020018010300"}, "AFL"),
+        ({"pse.df.DF01.dgi.9200": "9F100A07010103000000010A01"}, "more"),
+        ({"pse_arpc_unsupported": "6985"}, None),
+    ],
+)
+def test_what_differs_in_a_transaction_is_found(settings, why):
+    twins = Twins(port(new_card("pboc"), "apdu"), port(new_card("pboc", settings), "apdu"))
+    read = len(compare(twins, conformance=False))  # the certificates, where the AFL differs
+    found = compare(twins, conformance=False, transactions=True)[read:]
+    if why is None:  # no issuer takes part in these transactions
+        assert found == []
+        return
+    assert {difference.command[2:4] for difference in found} <= {"A8", "AE"}
+    assert found
+
+
+def test_a_transaction_is_counted_only_when_asked_for():
+    one, other = new_card("pboc"), new_card("pboc")
+    before = one.image, other.image
+    compare(Twins(port(one), port(other)), conformance=False)
+    assert (one.image, other.image) == before
+    compare(Twins(port(one), port(other)), conformance=False, transactions=True)
+    assert one.image != before[0]
+
+
+def test_what_was_found_before_a_card_was_gone_is_kept():
+    other = new_card("sample", {"ssse.ef.EF06.values.09": "李测试"})
+    twins = Twins(port(sample_card()), MemoryPort(faulty(other, removed(when=200))))
+    with pytest.raises(TransportError):
+        compare(twins)
+    assert any("姓名" in found.why for found in twins.differences)

@@ -9,6 +9,7 @@ import typer
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import note, stdout, write_json
 from sscard.cli.settings import ImageArgument, JsonOption, refuse_existing
+from sscard.errors import TransportError
 
 __all__ = ["capture", "compare"]
 
@@ -24,6 +25,12 @@ def compare(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only read both cards; no conformance cases.")
     ] = False,
+    transactions: Annotated[
+        bool,
+        typer.Option(
+            "--transactions", help="Let both bank applications decline two: their ATCs rise."
+        ),
+    ] = False,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show personal data that differ.")
     ] = False,
@@ -32,7 +39,8 @@ def compare(
     """Send the same commands to an image's card and to one in a reader; say what differs.
 
     A tour of all files and the safe conformance cases: nothing that changes data or burns a
-    try. The image file is not changed. Exit code 1 when something differs.
+    try, but for --transactions. Cryptograms, signatures and challenges are not compared: no two
+    cards have them alike. The image file is not changed. Exit code 1 when something differs.
     """
     from sscard.cli.cards import card_of_file
     from sscard.testing.compare import Twins
@@ -45,10 +53,15 @@ def compare(
         card = stack.enter_context(card_of_file(image, save=False))
         emulated = stack.enter_context(MemoryPort(PoweredSlot(card)))
         twins = Twins(emulated, other, show_secrets=show_secrets)
-        differences = hold_together(twins, conformance=not quick)
+        cut = ""
+        try:
+            hold_together(twins, conformance=not quick, transactions=transactions)
+        except TransportError as gone:  # what was found is still worth telling
+            cut = str(gone)
+    differences = twins.differences
     if json:
         found = [difference._asdict() for difference in differences]
-        write_json({"sent": twins.sent, "differences": found})
+        write_json({"sent": twins.sent, "differences": found, "cut": cut})
     else:
         for difference in differences:
             stdout().print(f"command {difference.entry}: {difference.command}")
@@ -56,6 +69,8 @@ def compare(
             stdout().print(f"  reader {difference.seen}")
             stdout().print(f"  {difference.why}")
         stdout().print(f"{twins.sent} commands, {len(differences)} differences")
+    if cut:
+        raise TransportError(f"the comparison ended at command {twins.sent}: {cut}")
     if differences:
         raise typer.Exit(ExitCode.NO)
 
@@ -70,12 +85,20 @@ def capture(
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Keep the holder's own data and numbers.")
     ] = False,
+    transaction: Annotated[
+        bool,
+        typer.Option(
+            "--transaction",
+            help="Ask the bank's application for AIP and AFL too: the card counts a transaction.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
     """Read what a card gives to everybody into a profile for `sscard new`.
 
-    Personal data, card number, region and serial are replaced by those of a fictional citizen.
-    Keys are the test keys of the shipped profile.
+    Personal data, numbers, region and serial are replaced by those of a fictional citizen; keys
+    and certificates are those of the shipped profiles. What could not be carried over stands at
+    the head of the profile.
     """
     from sscard.testing.capture import capture as read_card
     from sscard.testing.capture import to_toml
@@ -84,7 +107,10 @@ def capture(
     if output is not None:
         refuse_existing(output, force=force)
     with PcscPort(reader) as port:
-        text = to_toml(read_card(port), show_personal=show_secrets)
+        seen = read_card(port, transaction=transaction)
+    text = to_toml(seen, show_personal=show_secrets)
+    if seen.cut:
+        note(f"the card was gone before its bank's application was read: {seen.cut}")
     if output is None:
         stdout().print(text, end="", soft_wrap=True)
         return

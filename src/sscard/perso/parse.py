@@ -112,7 +112,8 @@ def _directory(
     transport = master_key(table, "transport", place)
     keys = tuple(plain_key(key, inner, place) for key, inner in table.tables("key").items())
     holder = pin(table.table("pin"), place) if "pin" in table else None
-    dgis = tuple(dgi(table.table("dgi"), word) for word in table.table("dgi").names())
+    given = table.table("dgi")
+    dgis = tuple(dgi(given, word) for word in given.names() if given.value(word) is not False)
     require_2010(table, keys, dgis)
     if "oda" in table:
         dgis = with_oda(table.table("oda"), dgis)

@@ -5,13 +5,14 @@ the emulated card, and every answer of the other is held against it. 61xx and 6C
 on either side, so that a T=0 card compares with one that answers at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sscard.inspect.trace import Apdu, Follower, Masker, Octets, Power, Step
 from sscard.iso.apdu import Command, MalformedApdu
 from sscard.iso.sw import SW
-from sscard.spec.pboc import DEBIT_AID, PSE_NAME
+from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
+from sscard.spec.pboc import DEBIT_AID, GET_DATA, PSE_NAME
 from sscard.spec.ssse import SSSE_FID, SSSE_NAME, VERSIONS
 from sscard.terminal.stack import layers
 from sscard.testing.conformance import Bench, run_suite, suites
@@ -20,11 +21,18 @@ from sscard.transport.port import Port
 
 __all__ = ["Twins", "compare", "reading_tour"]
 
+_PSE = 2
 _CHALLENGE = 0x84
 _SAMPLE = 0x20
 """Bytes read of a transparent file."""
 _RECORDS = 3
-_GET_DATA = (0x9F13, 0x9F17, 0x9F36, 0x9F4F)
+_GPO, _GENERATE, _INTERNAL = 0xA8, 0xAE, 0x88
+_PDOL, _CDOL1 = 0x9F38, 0x8C
+_VARYING = frozenset((0x9F26, 0x9F36, 0x9F4B))
+"""Cryptogram, ATC, signature: never the same of two cards with keys and a past of their own."""
+_FORMAT_1 = range(3, 13)
+"""ATC and cryptogram in an answer `80 L CID ATC AC IAD` with a length of one byte."""
+_TEMPLATE_SFIS = range(1, 11)
 
 
 @dataclass(slots=True)
@@ -85,16 +93,22 @@ class Twins:
             self.differences.append(Difference(self.sent, command, expected, seen, why))
 
 
-def compare(twins: Twins, *, conformance: bool = True) -> list[Difference]:
+def compare(
+    twins: Twins, *, conformance: bool = True, transactions: bool = False
+) -> list[Difference]:
     """Read both cards, run the safe conformance cases on both, and return what differed.
 
-    Nothing is sent that changes data or burns a try on a card that behaves.
-    Errors: `TransportError` when a card is gone.
+    Nothing is sent that changes data or burns a try on a card that behaves, unless
+    `transactions`: then both bank applications begin and decline two transactions.
+    Errors: `TransportError` when a card is gone; what was found until then is in `twins`.
     """
     for sitting in reading_tour():
         twins.reset()
         for command in sitting:
             twins.transmit(command.build())
+    if transactions:
+        for asked in (0x00, 0x80):
+            _transaction(twins, asked)
     if conformance:
         suite = suites()["ssse"]
         bench = Bench(twins)
@@ -128,17 +142,77 @@ def reading_tour() -> Iterator[list[Command]]:
         Command(0x00, 0xA4, 0x04, 0x00, PSE_NAME, 256),
         Command(0x00, 0xB2, 0x01, 0x0C, le=256),
         Command(0x00, 0xA4, 0x04, 0x00, DEBIT_AID, 256),
-        *[Command(0x80, 0xCA, tag >> 8, tag & 0xFF, le=256) for tag in _GET_DATA],
-        *[Command(0x00, 0xB2, n, sfi << 3 | 4, le=256) for sfi in (1, 2, 3) for n in (1, 2)],
+        *[Command(0x80, 0xCA, tag >> 8, tag & 0xFF, le=256) for tag in sorted(GET_DATA)],
+        *[
+            Command(0x00, 0xB2, n, sfi << 3 | 4, le=256)
+            for sfi in _TEMPLATE_SFIS
+            for n in range(1, _RECORDS + 1)
+        ],
     ]
 
 
+def _transaction(twins: Twins, asked: int) -> None:
+    """A transaction of amount 0 that ends in an AAC: `asked` is P1 of the first GENERATE AC."""
+    twins.reset()
+    fci = twins.transmit(Command(0x00, 0xA4, 0x04, 0x00, DEBIT_AID, 256).build())[:-2]
+    told = [
+        twins.transmit(Command(0x00, 0xB2, n, sfi << 3 | 4, le=256).build())[:-2]
+        for sfi in _TEMPLATE_SFIS
+        for n in range(1, _RECORDS + 1)
+    ]
+    wanted = _length(fci, _PDOL)
+    options = bytes((0x83, wanted)) + bytes(wanted)
+    twins.transmit(Command(0x80, 0xA8, 0x00, 0x00, options, 256).build())
+    twins.transmit(Command(0x00, 0x88, 0x00, 0x00, bytes(4), 256).build())
+    data = bytes(next((length for one in told if (length := _length(one, _CDOL1))), 0))
+    twins.transmit(Command(0x80, 0xAE, asked, 0x00, data, 256).build())
+    twins.transmit(Command(0x80, 0xAE, 0x00, 0x00, data, 256).build())
+
+
+def _length(data: bytes, tag: int) -> int:
+    """Return how many bytes a list in a template asks for; 0 without one."""
+    try:
+        return sum(length for _, length in parse_dol(find(data, tag) or b""))
+    except TlvError:
+        return 0
+
+
 def _why(step: Step, expected: bytes, seen: bytes) -> str:
-    challenge = step.command is not None and step.command.ins == _CHALLENGE
+    """Say what differs, apart from what two cards never have alike."""
     octets = Octets(expected)
-    if challenge and len(expected) == len(seen):
-        octets = octets.mask(range(len(expected) - 2))  # random: nothing but its length compares
+    if len(expected) == len(seen):
+        octets = octets.mask(_varying(step, expected))
     return compare_answers(step, octets, seen)
+
+
+def _varying(step: Step, answer: bytes) -> Iterable[int]:
+    command, data = step.command, answer[:-2]
+    if command is None:
+        return ()
+    if command.ins == _CHALLENGE:
+        return range(len(data))
+    if command.ins not in (_GPO, _GENERATE, _INTERNAL) or step.before.domain != _PSE:
+        return ()
+    if command.ins == _INTERNAL:
+        return range(2, len(data))
+    if data[:1] == b"\x80" and command.ins == _GENERATE:
+        return _FORMAT_1
+    return _places(data) if data[:1] == b"\x77" else ()
+
+
+def _places(template: bytes) -> list[int]:
+    """Where cryptogram, ATC and signature stand in an answer in format 2."""
+    try:
+        held = parse(find(template, 0x77) or b"")
+    except TlvError:
+        return []
+    places: list[int] = []
+    at = len(template)
+    for tag, value in reversed(held):
+        if tag in _VARYING:
+            places += range(at - len(value), at)
+        at -= len(encode(tag, value))
+    return places
 
 
 def _whole(port: Port, apdu: bytes) -> bytes:

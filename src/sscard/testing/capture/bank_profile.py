@@ -1,0 +1,259 @@
+"""A captured bank application as values of a profile: which, and what could not be carried over.
+
+Certificates hold for the card's own key, which nobody has: the profile makes others, under the
+test keys. Source: pse-pboc 2.3, 2.5, 4.9, 7, 9.3; docs/profiles.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
+from sscard.perso.profile import Profile
+from sscard.spec.pboc import DEBIT_AID, PUT_DATA
+from sscard.testing.capture.bank import BankCapture, is_template
+
+__all__ = ["BASE", "CASH_BASE", "base_of", "entries", "notes"]
+
+BASE: Final = "pboc"
+CASH_BASE: Final = "pboc-ec"
+Values = dict[str, str | bool]
+
+_ADF = "pse.df.DF01"
+_PAN, _TRACK_2, _NAME, _EXTENDED, _ID_NUMBER = 0x5A, 0x57, 0x5F20, 0x9F0B, 0x9F61
+_DISCRETIONARY = (0x9F1F, 0x9F20)
+_CERTIFICATES = frozenset(
+    (0x8F, 0x90, 0x92, 0x93, 0x9F2D, 0x9F2E, 0x9F2F, 0x9F32, 0x9F46, 0x9F47, 0x9F48)
+)
+_TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F17, 0x9F4F, 0x9F79, 0x5F34
+_TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
+_BIN = 6
+_USUAL_TRIES = 3
+_ENTRY = 4
+_SIGNING, _ANY_SIGNATURE = 0x7C00, 0x6100
+_HEAD = 256
+"""Bytes of EF90 besides FCI and data elements, generously."""
+_ROOM = 512
+"""Bytes of EF90 in the shipped profiles."""
+
+
+def base_of(seen: BankCapture) -> str:
+    """Return the shipped profile the application is like: with electronic cash or without."""
+    return CASH_BASE if _BALANCE in seen.elements else BASE
+
+
+def entries(seen: BankCapture, *, show_personal: bool) -> Values:
+    """Return the values by dotted name; False takes something of the base away."""
+    made = _Application(seen, show_personal=show_personal)
+    return dict(made.values())
+
+
+def notes(seen: BankCapture) -> Iterator[str]:
+    """Yield what was seen or guessed, and cannot be like the card's."""
+    yield "issuer application data (9F10): they come with a cryptogram"
+    if seen.refused:
+        yield f"AIP and AFL: GET PROCESSING OPTIONS was answered {seen.refused}"
+    elif not seen.afl:
+        yield "AIP and AFL, for no transaction was begun: the profile's AFL has all records found"
+    if seen.elements.get(_TRIES) == b"\0":
+        yield "the PIN has no tries left: make it so with --state pse-pin-blocked"
+    if seen.aid != DEBIT_AID:
+        yield f"the application {seen.aid.hex().upper()} behaves as the debit application here"
+    for aid in seen.others:
+        yield f"a further application of the directory, {aid.hex().upper()}"
+    if _BALANCE in seen.elements:
+        yield "AIP and AFL of electronic cash (DGI 9203): those of profile pboc-ec"
+    if any(_CERTIFICATES & _tags(record) for record in seen.records.values()):
+        yield "certificates and signatures: made anew under the test keys, CA key 80"
+    if not seen.directory_fci:
+        yield "the card has no directory of applications; the profile has one"
+    for (sfi, number), record in seen.records.items():
+        if not is_template((sfi, number), record):
+            yield f"record {number} of SFI {sfi:02X}: no template 70 of SFI 1 to 10"
+
+
+class _Application:
+    """Goes through a capture once; what replaces the holder's data is the same everywhere."""
+
+    def __init__(self, seen: BankCapture, *, show_personal: bool) -> None:
+        self._seen = seen
+        self._show = show_personal
+        self._own_pan = self._find(_PAN).hex().rstrip("f")
+        self._pan = self._own_pan if show_personal else _fictional(self._own_pan)
+        self._records = {
+            place: record for place, record in seen.records.items() if is_template(place, record)
+        }
+        signed = {place[0] for place, r in self._records.items() if _CERTIFICATES & _tags(r)}
+        mixed = {place[0] for place, r in self._records.items() if _tags(r) - _CERTIFICATES}
+        free = sorted(signed - mixed) or sorted(
+            set(range(1, 11)) - {sfi for sfi, _ in self._records}
+        )
+        self._oda_sfi = free[0] if signed else 0
+        self._dropped = signed - mixed
+
+    def _find(self, tag: int) -> bytes:
+        for record in self._seen.records.values():
+            try:
+                value = find(record, tag)
+            except TlvError:
+                continue
+            if value is not None:
+                return value
+        return b""
+
+    def values(self) -> Iterator[tuple[str, str | bool]]:
+        seen = self._seen
+        yield f"{_ADF}.aid", _hex(seen.aid)
+        if self._pan:
+            yield f"{_ADF}.pan", self._pan
+        psn = self._find(_PSN)
+        if psn:
+            yield f"{_ADF}.psn", psn.hex()
+        if _TRIES in seen.elements:
+            left = seen.elements[_TRIES][0]
+            yield f"{_ADF}.pin.limit", str(max(left, _USUAL_TRIES))
+            if left:
+                yield f"{_ADF}.pin.tries_left", str(left)
+        if seen.directory_fci:
+            yield "pse.dgi.9102", _hex(encode(_FCI, seen.directory_fci))
+            for (_, number), record in seen.directory.items():
+                yield f"pse.dgi.01{number:02X}", _hex(record)
+        yield f"{_ADF}.dgi.9102", _hex(encode(_FCI, seen.fci))
+        yield from self._data()
+        yield from self._files()
+        if not self._oda_sfi:
+            yield f"{_ADF}.oda.present", False
+        else:
+            yield f"{_ADF}.oda.sfi", str(self._oda_sfi)
+        aip = seen.aip or (_SIGNING if self._oda_sfi else _SIGNING & ~_ANY_SIGNATURE).to_bytes(2)
+        options = encode(_AIP, aip) + encode(_AFL, self._locator())
+        yield f"{_ADF}.dgi.9104", _hex(options)
+
+    def _data(self) -> Iterator[tuple[str, str | bool]]:
+        """The data elements of GET DATA; the PIN's counter is the PIN's."""
+        held = {tag: value for tag, value in self._seen.elements.items() if tag != _TRIES}
+        changing = {tag: v for tag, v in held.items() if tag in PUT_DATA or tag == _LOG_FORMAT}
+        fixed = {tag: value for tag, value in held.items() if tag not in changing}
+        for dgi, elements in ((0x0D01, changing), (0x0E01, fixed)):
+            value = b"".join(encode(tag, value) for tag, value in elements.items())
+            yield f"{_ADF}.dgi.{dgi:04X}", _hex(value)
+        size = _HEAD + len(self._seen.fci) + sum(len(value) + 4 for value in held.values())
+        if size > _ROOM:
+            yield f"{_ADF}.ef.EF90.size", str(size)
+
+    def _files(self) -> Iterator[tuple[str, str | bool]]:
+        """Records as DGIs, their files, the log's file; what the base has besides goes away."""
+        kept = {
+            place: self._replaced(record)
+            for place, record in self._records.items()
+            if place[0] not in self._dropped
+        }
+        sfis = {sfi for sfi, _ in kept} | ({self._oda_sfi} - {0})
+        for sfi in sorted(sfis):
+            yield f"{_ADF}.ef.EF{sfi:02X}.kind", "variable"
+        for (sfi, number), record in kept.items():
+            yield f"{_ADF}.dgi.{sfi:02X}{number:02X}", _hex(record)
+        log_sfi, rows = self._seen.log
+        if log_sfi and rows:
+            length = sum(size for _, size in _entries(self._seen.elements.get(_LOG_FORMAT, b"")))
+            place = f"{_ADF}.ef.EF{log_sfi:02X}"
+            yield f"{place}.kind", "cyclic"
+            yield f"{place}.record_max", str(max(length, 1))
+            yield f"{place}.records", str(rows)
+        base = _base(base_of(self._seen))
+        for dgi in base["dgi"]:
+            if (dgi >> 8, dgi & 0xFF) not in kept:
+                yield f"{_ADF}.dgi.{dgi:04X}", False
+        for sfi in base["ef"]:
+            if sfi not in sfis | {log_sfi}:
+                yield f"{_ADF}.ef.EF{sfi:02X}.present", False
+
+    def _locator(self) -> bytes:
+        """The card's AFL without files that went away, or one over all records (4 bytes each)."""
+        gone = self._dropped - {self._oda_sfi}
+        if self._seen.afl:
+            parts = [
+                self._seen.afl[at : at + _ENTRY] for at in range(0, len(self._seen.afl), _ENTRY)
+            ]
+            parts = [part for part in parts if part[0] >> 3 not in gone]
+        else:
+            numbers: dict[int, list[int]] = {}
+            for sfi, number in sorted(self._records):
+                if sfi not in gone:
+                    numbers.setdefault(sfi, []).append(number)
+            parts = [
+                bytes((sfi << 3, min(of), max(of), int(self._has_pan(sfi, min(of)))))
+                for sfi, of in numbers.items()
+            ]
+        if self._oda_sfi and all(part[0] >> 3 != self._oda_sfi for part in parts):
+            parts.append(bytes((self._oda_sfi << 3, 1, 1, 0)))
+        return b"".join(parts)
+
+    def _has_pan(self, sfi: int, number: int) -> bool:
+        return _PAN in _tags(self._records[sfi, number])
+
+    def _replaced(self, record: bytes) -> bytes:
+        """Return a record without certificates and, unless asked for, without the holder's data."""
+        objects = [
+            pair for pair in parse(find(record, _TEMPLATE) or b"") if pair[0] not in _CERTIFICATES
+        ]
+        if not self._show:
+            objects = [(tag, self._fiction(tag, value)) for tag, value in objects]
+        return encode(_TEMPLATE, b"".join(encode(tag, value) for tag, value in objects))
+
+    def _fiction(self, tag: int, value: bytes) -> bytes:
+        """Another value of the same length for what is personal."""
+        size = len(value)
+        if tag == _PAN:
+            return bytes.fromhex(self._pan.ljust(2 * size, "f"))
+        if tag == _TRACK_2:
+            own, mark, rest = value.hex().partition("d")
+            filler = "f" if rest.endswith("f") else ""
+            usual = rest[:7] + "0" * (len(rest) - 7 - len(filler)) + filler
+            return bytes.fromhex(_fictional(own) + mark + usual)
+        if tag in (_NAME, _EXTENDED):
+            return b"TEST CARDHOLDER".ljust(size)[:size]
+        if tag == _ID_NUMBER:
+            return b"110101199001011237".ljust(size)[:size]
+        if tag in _DISCRETIONARY:
+            return bytes(size) if tag == _DISCRETIONARY[1] else b"0" * size
+        return value
+
+
+def _fictional(pan: str) -> str:
+    """Return a PAN of the same bank and length that nobody has, its check digit right."""
+    if len(pan) <= _BIN:
+        return pan
+    digits = pan[:_BIN] + "9" * 3 + "0" * (len(pan) - _BIN - 4)
+    total = sum(
+        sum(divmod(2 * int(digit), 10)) if at % 2 == 0 else int(digit)
+        for at, digit in enumerate(reversed(digits))
+    )
+    return digits + str(-total % 10)
+
+
+def _tags(record: bytes) -> set[int]:
+    try:
+        return {tag for tag, _ in parse(find(record, _TEMPLATE) or b"")}
+    except TlvError:
+        return set()
+
+
+def _entries(dol: bytes) -> list[tuple[int, int]]:
+    try:
+        return parse_dol(dol)
+    except TlvError:
+        return []
+
+
+def _base(name: str) -> Mapping[str, list[int]]:
+    """Return the record DGIs and the SFIs of the files that a shipped profile has."""
+    pse = Profile.load(name).pse
+    assert pse is not None, "the bank's profiles have the bank's environment"
+    home = pse.directories[0]
+    dgis = [dgi for dgi, _ in home.dgis if 0x01 <= dgi >> 8 <= 0x0A and dgi >> 8 != 3]
+    files = [file.fid & 0xFF for file in home.files if file.fid & 0xFF < 0x90]
+    return {"dgi": dgis, "ef": files}
+
+
+def _hex(value: bytes) -> str:
+    return value.hex().upper()
