@@ -154,7 +154,7 @@ def test_compare_finds_what_differs(serve, slots, clients, tmp_path):
     sscard(clients, "new", str(image))
     before = image.read_bytes()
     serve(powered(sample_card()))
-    same = sscard(clients, "compare", str(image), "--reader", slots[0].name)
+    same = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--transactions")
     assert same.endswith(" commands, 0 differences\n")
     assert image.read_bytes() == before
 
@@ -173,7 +173,11 @@ def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_pat
     serve(powered(card))
     profile, image = tmp_path / "seen.toml", tmp_path / "seen.img"
     sscard(clients, "capture", "--reader", slots[0].name, "-o", str(profile))
-    assert "张测试" not in profile.read_text(encoding="utf-8")
+    text = profile.read_text(encoding="utf-8")
+    assert "张测试" not in text
+    assert "6210950000000000017" not in text
+    assert '"pan" = "6210959990000000002"' in text
+    assert "# Not captured: AIP and AFL" in text
     sscard(clients, "new", str(image), "--profile", str(profile))
     assert Card.from_image(image.read_bytes()).atr != card.atr
     sscard(

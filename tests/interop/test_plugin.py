@@ -74,9 +74,57 @@ def test_taken_out_over_vpcd(sscard_pcsc, sscard_trace):
     assert "taken out" in str(sscard_trace)
     assert "NoCardException" in failure(sscard_pcsc)
 
-def failure(reader):
+CHALLENGE = list(bytes.fromhex("0084000008"))
+WRONG = list(bytes.fromhex("0020000003999999"))
+IN_WORDS = "import sys; from smartcard.System import readers; " \\
+    "c = next(r for r in readers() if str(r) == sys.argv[1]).createConnection(); c.connect(); " \\
+    "print(bytes(c.getATR()).hex(), [bytes(c.transmit(list(bytes.fromhex(t)))[0]).hex() for t in sys.argv[2:]])"
+
+def words(reader, *commands):
+    """The ATR and the data of the answers, as a program prints them."""
+    sent = [bytes(command).hex() for command in commands]
+    done = subprocess.run([sys.executable, "-c", IN_WORDS, reader.name, *sent],
+                          env=reader.environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+SEEN = [
+    (faults.slow(0.2, when=2), [SSSE, PIN], ["9000", "9000"]),
+    (faults.dies(after=1), [SSSE, PIN], ["9000", "6F00"]),
+    (faults.removed(2, done=True), None, "CardConnectionException"),
+    (faults.garbled(when=2, mask=b"\\x0F"), [SSSE, PIN], ["9000", "9F0F"]),
+    (faults.truncated(2, when=1), [SSSE, PIN], ["6F16", "9000"]),
+    (faults.altered(slice(0, 2), b"\\x69\\x85", when=2), [SSSE, PIN], ["9000", "6985"]),
+    (faults.torn(1, 2), [SSSE, WRONG], ["9000", "6F00"]),
+    (faults.bit_flipped(0x0000, 0, when=1), [SSSE, PIN], ["9000", "9000"]),
+]
+
+@pytest.mark.parametrize("number", range(len(SEEN)))
+def test_what_a_program_sees_of_each(number, sscard_pcsc, sscard_profile):
+    fault, sent, expected = SEEN[number]
+    sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), fault))
+    if sent is None:
+        assert expected in failure(sscard_pcsc, SSSE, PIN)
+    else:
+        assert answers(sscard_pcsc, *sent) == expected
+
+def test_random_numbers_that_stick_or_come_again(sscard_pcsc, sscard_profile):
+    for fault, first, second in [
+        (faults.random_stuck(0xAA), "aa" * 8, "aa" * 8),
+        (faults.random_repeating(bytes(range(8))), "0001020304050607", "0001020304050607"),
+    ]:
+        sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), fault))
+        assert f"['{first}', '{second}']" in words(sscard_pcsc, CHALLENGE, CHALLENGE)
+
+def test_another_atr_and_one_byte_of_the_fci(sscard_pcsc, sscard_profile):
+    changed = faults.altered(slice(4, 5), b"\\x00", when=1)
+    atr = faults.wrong_atr(bytes.fromhex("3B021234"))
+    sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), changed, atr))
+    assert words(sscard_pcsc, SSSE).startswith("3b021234 ['6f16840f00")
+
+def failure(reader, *commands):
     with pytest.raises(AssertionError) as error:
-        answers(reader, SSSE)
+        answers(reader, *(commands or [SSSE]))
     return str(error.value)
 '''
 
@@ -86,7 +134,7 @@ def failure(reader):
 def test_a_private_pcscd_once_a_run_with_faults_too(tmp_path):
     (tmp_path / "test_terminal.py").write_text(OVER_PCSCD, encoding="utf-8")
     done = pytest_in(tmp_path, sys.executable, "-p", "no:xdist")
-    assert "6 passed" in done, done
+    assert "16 passed" in done, done
 
 
 @pytest.mark.interop
