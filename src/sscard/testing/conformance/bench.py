@@ -6,13 +6,15 @@ right is never tried again in this run, so that no try counter is run down by a 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from sscard.errors import SscardError
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.keys.hierarchy import CardKey
-from sscard.keys.vault import CardIdentity
+from sscard.keys.vault import BankVault, CardIdentity
+from sscard.spec.ca_keys import CaKey
 from sscard.terminal.crypto_source import CryptoSource, Flavour
 from sscard.terminal.stack import Reply, layers
 from sscard.testing.conformance.model import Expect
@@ -53,9 +55,14 @@ class Bench:
     version byte; `pin` None: the PIN is not known, otherwise as it is sent (BCD).
     `flavour` and `pin_key` are how the card protects PIN commands: its `sm_mode` and `pin_sm_key`.
     `identity` is what the card's keys depend on, None when the card does not tell its region.
+    `issuer` has the bank's keys, None without them; `ca_keys` verify certificates; `bank_pin` are
+    the digits of the bank application's PIN, "" when it is not known; `today` dates transactions.
+    `switches` are options of the card by name (docs/profile-options.md) as far as they are known:
+    of a switch that is not told, every value is accepted.
     `distrust` says why no key is proved to this card, "" when they may be.
     `absent` are the directories the card has not.
-    `kept` are the answers that steps of the running case kept, by name.
+    `kept` are the answers that steps of the running case kept, by name; `learnt` is what a suite
+    knows of the card, by the suite's name.
     """
 
     port: Port
@@ -64,12 +71,18 @@ class Bench:
     flavour: Flavour = Flavour.SESSION
     pin_key: str = "STK@SSSE"
     versions: Mapping[int, CryptoSource] = field(default_factory=dict)
+    issuer: BankVault | None = None
+    ca_keys: tuple[CaKey, ...] = field(default=(), repr=False)
+    bank_pin: str = field(default="", repr=False)
+    switches: Mapping[str, str] = field(default_factory=dict)
+    today: date = date(2026, 7, 1)
     identity: CardIdentity | None = None
     atr: bytes = b""
     distrust: str = ""
     absent: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict, repr=False)
+    learnt: dict[str, object] = field(default_factory=dict, repr=False)
     log: list[Exchange] = field(default_factory=list, repr=False)
     _held: dict[str, bool] = field(default_factory=dict)
 

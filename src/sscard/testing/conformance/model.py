@@ -22,10 +22,13 @@ class Effect(Enum):
 
     SAFE changes no data and burns no try. RESTORED writes, and writes back what was there;
     TRIES burns tries and gives them back by a right proof. LASTING leaves something behind: a
-    record of a cyclic file cannot be taken away again.
+    record of a cyclic file cannot be taken away again. TRANSACTION begins transactions of the
+    bank application: its ATC rises for good, its log and what it remembers of the last
+    transaction change; RESTORED and TRIES of that application begin transactions, too.
     """
 
     SAFE = "safe"
+    TRANSACTION = "transaction"
     RESTORED = "restored"
     TRIES = "tries"
     LASTING = "lasting"
@@ -148,12 +151,16 @@ class Case:
         return self.effect is Effect.SAFE
 
 
+def _always_there(bench: "Bench") -> str:
+    return ""
+
+
 class Suite(NamedTuple):
     """A suite by its name: the sections in order with their titles, and its cases.
 
     `cases` gives those of one of the `generations`; `survey` finds out on a bench what the
     cases need to know of the card, before any of them runs; `generation_of` tells what the card
-    says it is.
+    says it is; `absent` why the card has nothing for the suite to look at, "" when it has.
     """
 
     name: str
@@ -163,3 +170,4 @@ class Suite(NamedTuple):
     cases: Callable[[str], tuple[Case, ...]]
     survey: "Callable[[Bench], None]"
     generation_of: "Callable[[Bench], str]"
+    absent: "Callable[[Bench], str]" = _always_there

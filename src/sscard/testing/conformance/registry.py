@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from sscard.testing.conformance.model import Suite
+from sscard.testing.conformance.pse import PSE_SUITE
 from sscard.testing.conformance.ssse import SSSE_SUITE
 
 __all__ = ["suites"]
@@ -11,4 +12,4 @@ __all__ = ["suites"]
 
 def suites() -> Mapping[str, Suite]:
     """Return all suites by name."""
-    return MappingProxyType({suite.name: suite for suite in (SSSE_SUITE,)})
+    return MappingProxyType({suite.name: suite for suite in (SSSE_SUITE, PSE_SUITE)})

@@ -1,0 +1,293 @@
+"""The issuer's steps: ARPC, scripts, a transaction that settles everything (pse-pboc 4.7, 4.8, 5.6).
+
+All of them want the bank's keys, and a card that proved with a cryptogram that they are its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sscard.iso.apdu import Command
+from sscard.iso.sw import SW
+from sscard.keys.vault import BankCard, BankVault, VaultError
+from sscard.testing.conformance.bench import Bench, NotRun
+from sscard.testing.conformance.pse.application import Application, application
+from sscard.testing.conformance.pse.deal import BAD, Hypothesis, Phase
+from sscard.testing.conformance.pse.holder import Verify, other_digits
+from sscard.testing.conformance.pse.prediction import settled
+from sscard.testing.conformance.pse.switches import Answer, expected
+from sscard.testing.conformance.pse.transaction import TC, Enter, Generate, Options
+
+__all__ = [
+    "APPROVED",
+    "Arpc",
+    "Blank",
+    "Keys",
+    "Script",
+    "Settle",
+    "Unblock",
+    "issuer_of",
+    "missing_keys",
+    "new_pin",
+]
+
+APPROVED = "00"
+_LEGAL = (Phase.ONLINE, Phase.OPEN, Phase.SCRIPT)
+_COUNT_MAX = 15
+_MAC = 4
+_IA = 0x04
+
+
+def missing_keys(bench: Bench) -> str:
+    """Return why the bank's keys cannot be used; "" when they can."""
+    if bench.issuer is None:
+        return "needs the bank's keys: no vault was given"
+    return application(bench).distrust
+
+
+def issuer_of(bench: Bench) -> tuple[BankVault, BankCard]:
+    """Return keys and card. Errors: `NotRun` without keys, or for a card that did not prove them."""
+    card = application(bench).bank_card
+    if (reason := missing_keys(bench)) or bench.issuer is None or card is None:
+        raise NotRun(reason or "the card's PAN cannot be read")
+    return bench.issuer, card
+
+
+@dataclass(frozen=True, slots=True)
+class Arpc:
+    """EXTERNAL AUTHENTICATE over the first cryptogram.
+
+    `form`: right; first, last (a bit of that byte is wrong); arc (made for another ARC); old
+    (of the transaction before); short, long (a byte less, more).
+    """
+
+    form: str = "right"
+    arc: str = APPROVED
+    answer: Answer = 0x9000
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return f"EXTERNAL AUTHENTICATE, ARPC {self.form}, ARC {self.arc}"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return missing_keys(bench)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        vault, card = issuer_of(bench)
+        app = application(bench)
+        deal = app.deal
+        if not deal.aip[0] & _IA and deal.phase != Phase.OPEN:
+            raise NotRun(f"the AIP {deal.aip.hex().upper()} has no issuer authentication")
+        ac1 = deal.ac1 or bytes(8)
+        other = "05" if self.arc == APPROVED else APPROVED
+        right = vault.arpc(card, deal.atc, ac1, other if self.form == "arc" else self.arc)
+        made = {
+            "first": bytes((right[0] ^ 0x80, *right[1:])),
+            "last": right[:-1] + bytes((right[-1] ^ 0x01,)),
+            "old": app.last_arpc,
+            "zeros": bytes(8),
+        }.get(self.form, right)
+        app.last_arpc = right
+        data = made + self.arc.encode("ascii")
+        data = {"short": data[:-1], "long": data + b"\0"}.get(self.form, data)
+        reply = bench.exchange(
+            self.title, Command(0x00, 0x82, 0x00, 0x00, data), expected(bench, self.answer)
+        )
+        if reply.sw == SW.OK:
+            deal.issuer = self.arc
+        elif reply.sw in (SW.AUTHENTICATION_FAILED, SW.CONDITIONS) and deal.phase in (
+            Phase.ONLINE,
+            Phase.OPEN,
+        ):
+            deal.issuer = BAD
+
+
+Data = bytes | Callable[[Bench], bytes]
+"""A script's data, or how they are made for this card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script command of `header` CLA INS P1 P2 in hex, with its MAC.
+
+    `spoil`: bit (a bit of the MAC is wrong), data (another command's MAC), old (that of the
+    transaction before), none (no MAC), long (eight bytes), longer (a byte of data more). `silent`:
+    a card must refuse it before it looks at the MAC, which may be zeros when there are no keys.
+    """
+
+    title: str
+    header: str
+    data: Data = b""
+    answer: Answer = 0x9000
+    spoil: str = ""
+    silent: bool = False
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return "" if self.silent else missing_keys(bench)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        app = application(bench)
+        data = self.data if isinstance(self.data, bytes) else self.data(bench)
+        cla, ins, p1, p2 = bytes.fromhex(self.header)
+        data += b"\0" if self.spoil == "longer" else b""
+        mac = self._mac(bench, app, bytes((cla, ins, p1, p2)), data)
+        command = Command(cla, ins, p1, p2, data + mac)
+        reply = bench.exchange(self.title, command, expected(bench, self.answer))
+        _remember(app, reply.sw, data, ins)
+
+    def _mac(self, bench: Bench, app: Application, head: bytes, data: bytes) -> bytes:
+        if self.spoil in ("none", "long"):
+            return b"" if self.spoil == "none" else bytes(8)
+        if self.silent and (missing_keys(bench) or app.bank_card is None or not app.deal.ac1):
+            return bytes(_MAC)
+        vault, card = issuer_of(bench)
+        deal = app.deal
+        header = head + bytes((len(data) + _MAC,))
+        covered = data + b"\x01" if self.spoil == "data" else data
+        atc = deal.atc - 1 if self.spoil == "old" else deal.atc
+        mac = vault.script_mac(card, atc, deal.ac1, header, covered)
+        return bytes((mac[0] ^ 0x01, *mac[1:])) if self.spoil == "bit" else mac
+
+
+def _remember(app: Application, sw: SW, data: bytes, ins: int) -> None:
+    """What the card notes of a script (5.6)."""
+    deal = app.deal
+    taken = deal.phase in _LEGAL and deal.issuer != BAD and not deal.scripts_over
+    if not taken or sw == SW.CONDITIONS:
+        return
+    uncounted = sw == SW.WRONG_LENGTH or (deal.unknown_tag and sw == SW.WRONG_DATA)
+    counted = deal.phase == Phase.SCRIPT and not uncounted
+    deal.scripts_over = deal.scripts_over or sw == SW.SM_WRONG
+    deal.unknown_tag = False
+    app.known = [_after(known, counted=counted, failed=sw != SW.OK) for known in app.known]
+    if sw == SW.OK and ins in (0x1E, 0x18):
+        deal.blocked = ins == 0x1E
+
+
+def _after(known: Hypothesis, *, counted: bool, failed: bool) -> Hypothesis:
+    state = dict(known.state)
+    state["scc"] = min(_COUNT_MAX, state["scc"] + counted)
+    state["scf"] = state["scf"] | failed
+    return Hypothesis(known.rules, state)
+
+
+def new_pin(new: str, current: str = "") -> Callable[[Bench], bytes]:
+    """Return how the 16 bytes of PIN CHANGE are made. Errors: `NotRun` without the key for PINs."""
+
+    def made(bench: Bench) -> bytes:
+        vault, card = issuer_of(bench)
+        try:
+            stored = vault.stored_pin(card, _digits(bench, new))
+            held = vault.stored_pin(card, _digits(bench, current)) if current else b""
+            return vault.pin_change(card, application(bench).deal.atc, stored, held)[1]
+        except VaultError as error:
+            raise NotRun(f"the vault cannot make a PIN CHANGE: {error}") from error
+
+    return made
+
+
+def _digits(bench: Bench, name: str) -> str:
+    return bench.bank_pin if name == "PIN" else other_digits(bench.bank_pin)
+
+
+class Keys:
+    """Nothing is sent: the case is about what only the bank's keys can tell."""
+
+    __slots__ = ()
+    title = "the bank's keys"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return missing_keys(bench)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        if reason := missing_keys(bench):
+            raise NotRun(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Nothing is sent: the next PUT DATA is of a tag that the card does not have."""
+
+    title: str = "the tag is unknown"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return ""
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        application(bench).deal.unknown_tag = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """An online transaction that the issuer approves: what the card remembers is cleared.
+
+    As a step of its own it wants keys; `if_possible` does nothing without them, to put a card
+    back. Source: pse-pboc 5.4, reset-all.
+    """
+
+    if_possible: bool = False
+    title: str = "settle everything by an approval of the issuer"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return "" if self.if_possible else missing_keys(bench) or application(bench).blocked
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        app = application(bench)
+        if self.if_possible and (missing_keys(bench) or app.blocked):
+            return
+        bench.reset()
+        for step in (Enter(), Options(), Generate()):
+            step.run(bench)
+        if app.deal.answers != ["ARQC"]:
+            raise NotRun(f"the card declines an online request: tries left {app.tries}")
+        if app.deal.aip[0] & _IA:
+            Arpc().run(bench)
+        Generate(TC, APPROVED, only="TC").run(bench)
+        app.known = settled(bench, app)
+        app.refresh(bench)
+        last = app.elements.get(0x9F13, b"").hex().upper()
+        wrong = "" if last == f"{app.deal.atc:04X}" else f"{last}, not {app.deal.atc:04X}"
+        bench.require("9F13 is the ATC of this transaction", wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Unblock:
+    """Put an application back into use: PIN UNBLOCK and APPLICATION UNBLOCK, where they are due."""
+
+    title: str = "unblock what the case blocked"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return missing_keys(bench)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        app = application(bench)
+        bench.reset()
+        Enter().run(bench)
+        if not app.deal.blocked and app.tries != 0:
+            return
+        Options(blocked=True).run(bench)
+        self._keep_the_door_open(bench, app)
+        Generate(name="first GENERATE AC, to unblock").run(bench)
+        if app.deal.blocked:
+            Script("APPLICATION UNBLOCK", "84180000").run(bench)
+        if app.tries == 0:
+            Script("PIN UNBLOCK", "84240000").run(bench)
+        app.known = []
+
+    @staticmethod
+    def _keep_the_door_open(bench: Bench, app: Application) -> None:
+        """A VERIFY keeps the card from declining for the PIN's sake (5.3 #12)."""
+        if app.tries == 0 and not Verify().missing(bench):
+            Verify(answer=0x6984).run(bench)
