@@ -41,6 +41,8 @@ _THERE = (SW.OK, _BLOCKED, _CARD_BLOCKED)
 _RECORDS_MAX = 32
 _TLV_SFIS = range(1, 11)
 _KEY_INDEX_AT = 1
+_ATC_MAX, _RUN = 0xFFFF, 2_000
+"""At FFFF the application is blocked for ever; a run takes fewer transactions than `_RUN`."""
 
 
 @dataclass(slots=True)
@@ -82,10 +84,24 @@ class Application:
         return self.template.get(0x9F38, b"")
 
     @property
+    def offers_cash(self) -> bool:
+        """Whether electronic cash may be opened: a balance, and a PDOL that decides (6.1)."""
+        asked = {tag for tag, _ in dol(self.pdol)}
+        return 0x9F79 in self.elements and asked >= {0x9F7A, 0x9F02, 0x5F2A}
+
+    @property
     def log_entry(self) -> tuple[int, int]:
         """SFI and number of records of the log; zeros without a log (pse-pboc 7)."""
         entry = inside(self.fci, 0x6F, 0xA5, 0xBF0C).get(0x9F4D, b"")
         return (entry[0], entry[1]) if len(entry) == 2 else (0, 0)
+
+    @property
+    def worn(self) -> str:
+        """Why no transaction is begun, whatever the state: the ATC would be used up (3)."""
+        atc = int.from_bytes(self.elements.get(0x9F36, b""), "big")
+        if _ATC_MAX - atc > _RUN:
+            return ""
+        return f"the ATC is {atc:04X}: at FFFF the application is blocked for ever"
 
     @property
     def tries(self) -> int | None:

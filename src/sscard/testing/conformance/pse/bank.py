@@ -21,13 +21,13 @@ __all__ = [
     "APPROVED",
     "Arpc",
     "Blank",
+    "ChangePin",
     "Keys",
     "Script",
     "Settle",
     "Unblock",
     "issuer_of",
     "missing_keys",
-    "new_pin",
 ]
 
 APPROVED = "00"
@@ -35,6 +35,7 @@ _LEGAL = (Phase.ONLINE, Phase.OPEN, Phase.SCRIPT)
 _COUNT_MAX = 15
 _MAC = 4
 _IA = 0x04
+_ROLES = "pse_pin_change_roles"
 
 
 def missing_keys(bench: Bench) -> str:
@@ -157,7 +158,7 @@ def _remember(app: Application, sw: SW, data: bytes, ins: int) -> None:
     """What the card notes of a script (5.6)."""
     deal = app.deal
     taken = deal.phase in _LEGAL and deal.issuer != BAD and not deal.scripts_over
-    if not taken or sw == SW.CONDITIONS:
+    if not taken:
         return
     uncounted = sw == SW.WRONG_LENGTH or (deal.unknown_tag and sw == SW.WRONG_DATA)
     counted = deal.phase == Phase.SCRIPT and not uncounted
@@ -175,19 +176,37 @@ def _after(known: Hypothesis, *, counted: bool, failed: bool) -> Hypothesis:
     return Hypothesis(known.rules, state)
 
 
-def new_pin(new: str, current: str = "") -> Callable[[Bench], bytes]:
-    """Return how the 16 bytes of PIN CHANGE are made. Errors: `NotRun` without the key for PINs."""
+@dataclass(frozen=True, slots=True)
+class ChangePin:
+    """PIN CHANGE to the holder's PIN ("PIN") or another one ("new"); `current` the same way.
 
-    def made(bench: Bench) -> bytes:
+    P2 is what the vault knows of the card (`CardForms`). Where nobody told which P2 has which
+    role, the other one is tried after 6A80. Errors: `NotRun` without the key for PINs.
+    """
+
+    new: str
+    current: str = ""
+    title: str = "PIN CHANGE"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return missing_keys(bench)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
         vault, card = issuer_of(bench)
+        atc = application(bench).deal.atc
         try:
-            stored = vault.stored_pin(card, _digits(bench, new))
-            held = vault.stored_pin(card, _digits(bench, current)) if current else b""
-            return vault.pin_change(card, application(bench).deal.atc, stored, held)[1]
+            stored = vault.stored_pin(card, _digits(bench, self.new))
+            held = vault.stored_pin(card, _digits(bench, self.current)) if self.current else b""
+            p2, block = vault.pin_change(card, atc, stored, held)
         except VaultError as error:
             raise NotRun(f"the vault cannot make a PIN CHANGE: {error}") from error
-
-    return made
+        told = _ROLES in bench.switches
+        accepted: Answer = 0x9000 if told else (0x9000, 0x6A80)
+        Script(self.title, f"842400{p2:02X}", block, accepted).run(bench)
+        if bench.log[-1].answer.startswith("6A80"):
+            Script(f"{self.title}, the other P2", f"842400{p2 ^ 3:02X}", block).run(bench)
 
 
 def _digits(bench: Bench, name: str) -> str:
@@ -238,12 +257,12 @@ class Settle:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return "" if self.if_possible else missing_keys(bench) or application(bench).blocked
+        return "" if self.if_possible else self._hindered(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         app = application(bench)
-        if self.if_possible and (missing_keys(bench) or app.blocked):
+        if self.if_possible and self._hindered(bench):
             return
         bench.reset()
         for step in (Enter(), Options(), Generate()):
@@ -258,6 +277,11 @@ class Settle:
         last = app.elements.get(0x9F13, b"").hex().upper()
         wrong = "" if last == f"{app.deal.atc:04X}" else f"{last}, not {app.deal.atc:04X}"
         bench.require("9F13 is the ATC of this transaction", wrong)
+
+    @staticmethod
+    def _hindered(bench: Bench) -> str:
+        app = application(bench)
+        return missing_keys(bench) or app.worn or app.blocked
 
 
 @dataclass(frozen=True, slots=True)

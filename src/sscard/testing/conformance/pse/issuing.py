@@ -20,16 +20,16 @@ from sscard.testing.conformance.pse.bank import (
     APPROVED,
     Arpc,
     Blank,
+    ChangePin,
     Script,
     Settle,
     Unblock,
     missing_keys,
-    new_pin,
 )
 from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.holder import Verify
 from sscard.testing.conformance.pse.states import SCRIPTS, same_data, same_record
-from sscard.testing.conformance.pse.switches import By, is_set
+from sscard.testing.conformance.pse.switches import By
 from sscard.testing.conformance.pse.transaction import (
     AAC,
     ARQC,
@@ -162,7 +162,7 @@ def _data(name: str) -> bytes | Callable[[Bench], bytes]:
         return same_data(0x9F58)
     if name == "UPDATE_RECORD":
         return same_record(1, 1)
-    return new_pin("PIN") if name == "PIN_CHANGE" else b""
+    return b""
 
 
 def script_cases() -> Iterator[Case]:
@@ -200,7 +200,9 @@ def _each_script() -> Iterator[Case]:
     for name, header in SCRIPTS.items():
         title = name.replace("_", " ")
         back = unblock if name == "APPLICATION_BLOCK" else None
-        good = Script(title, header, _data(name))
+        good: Step = Script(title, header, _data(name))
+        if name == "PIN_CHANGE":
+            good = ChangePin("PIN")
         for when, way in (("before", _ONLINE), ("after", _CLOSED)):
             if name == "CARD_BLOCK":
                 break
@@ -539,12 +541,12 @@ def _pin_change_cases() -> Iterator[Case]:
             *_BEGIN,
             Verify(),
             Generate(),
-            Look("PIN CHANGE", _change_pin("new", current)),
+            ChangePin("new", current),
             Generate(AAC, APPROVED),
             *_BEGIN,
             Verify("new"),
             Generate(),
-            Look("PIN CHANGE back", _change_pin("PIN", "new" if current else "")),
+            ChangePin("PIN", "new" if current else "", "PIN CHANGE back"),
             Generate(AAC, APPROVED),
             *_BEGIN,
             Verify(),
@@ -566,18 +568,6 @@ def _pin_change_cases() -> Iterator[Case]:
     )
 
 
-def _change_pin(new: str, current: str) -> Callable[[Bench, Application], str]:
-    """PIN CHANGE with the P2 that this card's form has."""
-
-    def problem(bench: Bench, app: Application) -> str:
-        swapped = is_set(bench, "pse_pin_change_roles", "swapped")
-        p2 = 0x01 if bool(current) is not swapped else 0x02
-        Script("PIN CHANGE", f"842400{p2:02X}", new_pin(new, current)).run(bench)
-        return ""
-
-    return problem
-
-
 class PinBack:
     """Give the holder his PIN back, whatever it is now."""
 
@@ -593,7 +583,7 @@ class PinBack:
         for step in (Enter(), Options(), Generate()):
             step.run(bench)
         if bench.bank_pin:
-            _change_pin("PIN", "")(bench, application(bench))
+            ChangePin("PIN").run(bench)
 
 
 # ---- blocking --------------------------------------------------------------------------------

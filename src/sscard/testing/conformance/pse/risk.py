@@ -20,15 +20,19 @@ __all__ = ["risk_cases"]
 
 _BEGIN: tuple[Step, ...] = (Enter(), Options())
 _MOST = 9
-_DOLLARS = "0840"
+_DOLLARS, _EUROS = "0840", "0978"
+_HOME = {"currency": 0x9F51, "country": 0x9F57}
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Transactions that ask for a TC, one more than a limit (9F58, 9F53, 9F72) allows."""
+    """Transactions that ask for a TC, one more than a limit (9F58, 9F53, 9F72) allows.
+
+    `abroad` is "currency" or "country" where the limit counts those that are not the card's own.
+    """
 
     tag: int
-    terms: Terms = ()
+    abroad: str = ""
 
     @property
     def title(self) -> str:
@@ -47,11 +51,21 @@ class Repeat:
             raise NotRun(f"the card has no {self.tag:04X}")
         if limit[0] > _MOST:
             raise NotRun(f"{self.tag:04X} allows {limit[0]} transactions: too many to try")
+        terms = self._terms(app)
         for _ in range(limit[0] + 1):
-            for step in (Enter(), Options(), Generate(TC, terms=self.terms)):
+            for step in (Enter(), Options(), Generate(TC, terms=terms)):
                 step.run(bench)
         if "ARQC" not in app.deal.answers:
             bench.require(self.title, f"still {app.deal.answers}: no limit was found")
+
+    def _terms(self, app: Application) -> Terms:
+        """Another currency or country than the card's own (9F51, 9F57)."""
+        if not self.abroad:
+            return ()
+        home = app.elements.get(_HOME[self.abroad])
+        if home is None:
+            raise NotRun(f"the card has no {_HOME[self.abroad]:04X}: it knows no {self.abroad}")
+        return terms_of(**{self.abroad: _EUROS if home.hex() == _DOLLARS else _DOLLARS})
 
 
 def risk_cases() -> Iterator[Case]:
@@ -79,13 +93,13 @@ def risk_cases() -> Iterator[Case]:
         "currency",
         "more transactions in another currency than 9F53 allows",
         "On line, and 3.b6.",
-        Repeat(0x9F53, terms_of(currency=_DOLLARS)),
+        Repeat(0x9F53, "currency"),
     )
     yield case(
         "country",
         "more transactions in another country than 9F72 allows",
         "On line, and 3.b6.",
-        Repeat(0x9F72, terms_of(country=_DOLLARS)),
+        Repeat(0x9F72, "country"),
     )
     yield case(
         "amount",

@@ -44,6 +44,8 @@ ARQC, TC, AAC = 0x80, 0x40, 0x00
 _CDA = 0x10
 _NAMES = {AAC: "AAC", TC: "TC", ARQC: "ARQC"}
 _KIND = 0xC0
+_FIRST_OF = {"AAC": 0x8, "TC": 0x9, "ARQC": 0xA}
+"""Bits b8 to b5 of CVR byte 2 after a first answer (4.5)."""
 _FOLLOWED = "followed"
 
 
@@ -105,11 +107,14 @@ class Options:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return "" if self.blocked else application(bench).blocked
+        app = application(bench)
+        return app.worn or ("" if self.blocked else app.blocked)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         app = application(bench)
+        if app.worn:
+            raise NotRun(app.worn)
         deal = app.deal
         deal.first_values = values_of(bench, app, self.terms)
         command = options_of(app, deal.first_values)
@@ -235,6 +240,10 @@ class _Reading:
     def _kind(self, step: Generate, found: Cryptogram) -> None:
         app, asked = self.app, _NAMES[step.asked & _KIND]
         if app.deal.cash:
+            app.known = []
+            first = _FIRST_OF[_NAMES.get(found.cid & _KIND, "AAC")]
+            wrong = "" if found.cvr >> 20 == first else f"CVR 03{found.cvr:06X}"
+            self.bench.require("the CVR tells what was answered", wrong)
             return
         ways = self._foreseen(step, asked)
         ways = [way for way in ways if not step.only or step.only in way.kind]
