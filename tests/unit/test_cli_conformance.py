@@ -93,7 +93,7 @@ def test_the_list(card):
         ("--image", "CARD", "--suite", "bank"),
         ("--image", "CARD", "--profile-generation", "v4"),
         ("--image", "CARD", "--pin", "12345"),
-        ("--image", "CARD", "--psam", "one", "--profile", "v2"),
+        ("--image", "CARD", "--psam", "one", "--vault", "two"),
         ("--image", "CARD", "--case", "ATR/from"),
     ],
 )

@@ -1,6 +1,8 @@
-"""`sscard conformance`: a suite of cases against a card in a file or in a reader, and reports."""
+"""`sscard conformance`: suites of cases against a card in a file or in a reader, and reports."""
 
 from contextlib import ExitStack
+from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,20 +17,25 @@ from sscard.cli.counter import (
     key_source,
     spoken_dialect,
 )
+from sscard.cli.conformance_profile import Facts, bank_keys, facts_of
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import note, stdout, table
-from sscard.cli.settings import LinkOption, link_of
+from sscard.cli.settings import LinkOption, link_of, pin_digits, settings
 from sscard.cli.vaults import PassphraseOption, passphrase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sscard.terminal import CryptoSource
-    from sscard.testing.conformance import Case, Report, Suite
+    from sscard.keys.vault import BankVault
+    from sscard.spec.ca_keys import CaKey
+    from sscard.terminal import CryptoSource, Dialect
+    from sscard.testing.conformance import Bench, Case, Report, Suite, Waiver
 
 __all__ = ["conformance"]
 
 _ReportFile = Path | None
+_SPOKEN = ("sm_mode", "pin_sm_key", "medical_account", "block_mode")
+"""Options of a card that the social side's terminal speaks, too."""
 
 
 def conformance(
@@ -39,26 +46,55 @@ def conformance(
         Path | None, typer.Option("--vault", metavar="FILE", help="The keys: a vault file.")
     ] = None,
     passphrase: PassphraseOption = None,
+    bank_vault: Annotated[
+        Path | None,
+        typer.Option("--bank-vault", metavar="FILE", help="The bank's keys: a vault file."),
+    ] = None,
+    bank_passphrase: Annotated[
+        str | None,
+        typer.Option("--bank-passphrase", help="Of that file; default that of --vault."),
+    ] = None,
+    ca_keys: Annotated[
+        Path | None,
+        typer.Option("--ca-keys", metavar="FILE", help="CA keys that certificates are under."),
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="NAME", help="The keys: a profile's fictional test keys."
+            "--profile",
+            metavar="NAME",
+            help="The card is one of this profile: its applications, generation, switches, "
+            "fictional keys and PINs. Other options go before.",
         ),
     ] = None,
     pin: Annotated[
         str | None,
         typer.Option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The holder's PIN."),
     ] = None,
+    bank_pin: Annotated[
+        str | None,
+        typer.Option(
+            "--bank-pin",
+            envvar="SSCARD_BANK_PIN",
+            show_envvar=True,
+            help="The PIN of the bank's application.",
+        ),
+    ] = None,
     dialect: DialectOption = None,
     link: LinkOption = "apdu",
     name: Annotated[
-        str, typer.Option("--suite", metavar="NAME", help="Which suite of cases.")
-    ] = "ssse",
+        str | None,
+        typer.Option(
+            "--suite",
+            metavar="NAME",
+            help="ssse or pse; default every one whose application is there.",
+        ),
+    ] = None,
     generation: Annotated[
         str | None,
         typer.Option(
             "--profile-generation",
-            metavar="v1|v2|v3",
+            metavar="v1|v2|v3|2010",
             help="What the card has to be; default what it says it is.",
         ),
     ] = None,
@@ -84,61 +120,105 @@ def conformance(
     *,
     everything: Annotated[
         bool,
-        typer.Option("--all/--safe", help="Also cases that change data or burn tries, or none."),
+        typer.Option("--all/--safe", help="Also cases that change data, burn tries or begin transactions, or none."),
     ] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the cases and run none.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every case.")] = False,
 ) -> None:
-    """Run a conformance suite against a card; exit code 1 when a case fails that nobody waived.
+    """Run conformance suites against a card; exit code 1 when a case fails that nobody waived.
 
-    Without --all nothing is sent that changes data or burns a try. Cases that need keys or the
-    PIN are not run without them, and say so. An image file is never changed.
+    Without --all nothing is sent that changes data, burns a try or begins a transaction. Cases
+    that need keys or a PIN are not run without them, and say so. An image file is never changed.
     """
-    from sscard.testing.conformance import Bench, choose, load_waivers, run_suite
+    from sscard.testing.conformance import Bench, choose, load_waivers
 
-    suite = _suite(name, generation)
+    facts = Facts() if profile is None else facts_of(profile)
+    suites = _suites(name, facts, generation)
+    known = [c for suite in suites for c in suite.cases(_listed(suite, generation, facts))]
     if listed:
-        _list(choose(suite.cases(generation or suite.generations[-1]), case or ()))
+        _list(choose(known, case or ()))
         return
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=False)
         source, versions = _sources(stack, psam, vault, passphrase, profile, link)
-        spoken = spoken_dialect(dialect)
+        spoken, switches = _switches(dialect, facts)
         bench = Bench(
             port,
             source,
-            _digits(pin),
+            facts.pin if pin is None else _digits(pin),
             flavour=spoken.sm_mode,
             pin_key=f"{spoken.pin_sm_key}@SSSE",
             versions=versions,
+            issuer=_issuer(stack, bank_vault, bank_passphrase or passphrase, profile, switches),
+            ca_keys=_ca_keys(ca_keys, profile),
+            bank_pin=facts.bank_pin if bank_pin is None else pin_digits(bank_pin, "--bank-pin"),
+            switches=switches,
+            today=date.today(),  # noqa: DTZ011  (the day at the counter, not the world's)
         )
-        chosen = generation or suite.generation_of(bench)
-        cases = suite.cases(chosen)
-        report = run_suite(
-            suite,
-            chosen,
-            bench,
-            cases=choose(cases, case or ()),
-            safe=not everything,
-            waivers=() if waivers is None else load_waivers(waivers, cases),
+        choose(known, case or ())
+        accepted = () if waivers is None else load_waivers(waivers, known)
+        reports = tuple(
+            _report(suite, bench, generation, facts, case, everything, accepted, name)
+            for suite in suites
         )
-    _write(report, json_file, junit_file, html_file, verbose=verbose)
-    if report.failures:
+    _write(reports, json_file, junit_file, html_file, verbose=verbose)
+    if any(report.failures for report in reports) or all(report.absent for report in reports):
         raise typer.Exit(ExitCode.NO)
 
 
-def _suite(name: str, generation: str | None) -> "Suite":
+def _suites(name: str | None, facts: Facts, generation: str | None) -> "Sequence[Suite]":
     from sscard.testing.conformance import suites
 
     there = suites()
-    if name not in there:
+    if name is not None and name not in there:
         raise typer.BadParameter(f"there are: {', '.join(there)}", param_hint="--suite")
-    suite = there[name]
-    if generation is not None and generation not in suite.generations:
+    chosen = [there[word] for word in (facts.suites if name is None else (name,))]
+    chosen = chosen or list(there.values())
+    known = [word for suite in chosen for word in suite.generations]
+    if generation is not None and generation not in known:
         raise typer.BadParameter(
-            f"there are: {', '.join(suite.generations)}", param_hint="--profile-generation"
+            f"there are: {', '.join(known)}", param_hint="--profile-generation"
         )
-    return suite
+    return chosen
+
+
+def _wanted(suite: "Suite", generation: str | None, facts: Facts) -> str:
+    """Return the generation a suite's card has to be; "" when it may say so itself."""
+    words = (generation, facts.generation)
+    return next((word for word in words if word in suite.generations), None) or ""
+
+
+def _listed(suite: "Suite", generation: str | None, facts: Facts) -> str:
+    return _wanted(suite, generation, facts) or suite.generations[-1]
+
+
+def _report(
+    suite: "Suite",
+    bench: "Bench",
+    generation: str | None,
+    facts: Facts,
+    patterns: "Sequence[str] | None",
+    everything: bool,
+    waivers: "Sequence[Waiver]",
+    name: str | None,
+) -> "Report":
+    """Run what is chosen of a suite, unless its application is not on the card."""
+    from sscard.testing.conformance import choose, run_suite, without
+
+    asked_for = name is not None or suite.name in facts.suites
+    if not asked_for and (reason := suite.absent(bench)):
+        return without(suite, bench, reason)
+    wanted = _wanted(suite, generation, facts) or suite.generation_of(bench)
+    cases = suite.cases(wanted)
+    own = [word for word in patterns or () if any(fnmatchcase(c.id, word) for c in cases)]
+    return run_suite(
+        suite,
+        wanted,
+        bench,
+        cases=choose(cases, own) if own or not patterns else (),
+        safe=not everything,
+        waivers=[waiver for waiver in waivers if any(map(waiver.covers, cases))],
+    )
 
 
 def _list(cases: "Iterable[Case]") -> None:
@@ -158,8 +238,8 @@ def _sources(
     from sscard.terminal import VaultSource
     from sscard.vaults.file import FileVault
 
-    if sum(given is not None for given in (psam, vault, profile)) > 1:
-        raise typer.BadParameter("only one of --psam, --vault and --profile says whose keys")
+    if psam is not None and vault is not None:
+        raise typer.BadParameter("only one of --psam and --vault says whose keys")
     if vault is not None:
         opened = FileVault.open(vault, passphrase_of(passphrase, new=False))
         keys = stack.enter_context(opened)
@@ -172,16 +252,57 @@ def _sources(
     return key_source(stack, psam, profile or "", link_of(link)), {}
 
 
-def _digits(pin: str | None) -> bytes | None:
-    if pin is None:
-        return None
+def _switches(
+    dialect: "Sequence[str] | None", facts: Facts
+) -> "tuple[Dialect, Mapping[str, str]]":
+    """Return what the social side must know, and every option of the card that is known."""
+    from sscard.spec.options import BY_NAME
+
+    given = {key: str(value) for key, value in settings(list(dialect or ())).items()}
+    told = {**facts.options, **{key: given[key] for key in given if key in BY_NAME}}
+    for key, value in told.items():
+        if value not in BY_NAME[key].values:
+            raise typer.BadParameter(f"{key} is {' or '.join(BY_NAME[key].values)}", param_hint=key)
+    social = {key: told[key] for key in _SPOKEN if key in told}
+    social |= {key: value for key, value in given.items() if key not in BY_NAME}
+    return spoken_dialect([f"{key}={value}" for key, value in social.items()]), told
+
+
+def _issuer(
+    stack: ExitStack,
+    vault: Path | None,
+    passphrase: str | None,
+    profile: str | None,
+    switches: "Mapping[str, str]",
+) -> "BankVault | None":
+    """Return the bank's keys: a vault's, a profile's, or none."""
+    from sscard.keys.vault import BankVault, CardForms
+    from sscard.vaults.file import FileVault
+
+    if vault is None:
+        return None if profile is None else bank_keys(profile, switches)
+    opened = stack.enter_context(FileVault.open(vault, passphrase_of(passphrase, new=False)))
+    return BankVault(opened, forms=CardForms.of(switches))
+
+
+def _ca_keys(path: Path | None, profile: str | None) -> "tuple[CaKey, ...]":
+    """Return the CA keys of a file, or the shipped ones for a card of a profile."""
+    from sscard.cli.cert import ca_keys_named
+    from sscard.spec.ca_keys import parse_ca_keys
+
+    if path is not None:
+        return tuple(parse_ca_keys(path.read_text(encoding="utf-8")))
+    return () if profile is None else tuple(ca_keys_named())
+
+
+def _digits(pin: str) -> bytes:
     if not pin.isdecimal() or len(pin) % 2 or not 4 <= len(pin) <= 16:
         raise typer.BadParameter("4 to 16 decimal digits, an even number", param_hint="--pin")
     return bytes.fromhex(pin)
 
 
 def _write(
-    report: "Report",
+    reports: "Sequence[Report]",
     json_file: Path | None,
     junit_file: Path | None,
     html_file: Path | None,
@@ -190,8 +311,8 @@ def _write(
 ) -> None:
     from sscard.testing.conformance import to_html, to_json, to_junit, to_text
 
-    stdout().print(to_text(report, everything=verbose), end="", soft_wrap=True)
+    stdout().print(to_text(*reports, everything=verbose), end="", soft_wrap=True)
     for path, render in ((json_file, to_json), (junit_file, to_junit), (html_file, to_html)):
         if path is not None:
-            path.write_text(render(report), encoding="utf-8")
+            path.write_text(render(*reports), encoding="utf-8")
             note(f"{path} is written")

@@ -10,7 +10,7 @@ from sscard.testing.conformance.model import Case, Effect, Expect, Form, Step, S
 from sscard.testing.conformance.registry import suites
 from sscard.testing.conformance.reports import to_html, to_json, to_junit, to_text
 from sscard.testing.conformance.results import Outcome, Report, Result
-from sscard.testing.conformance.runner import choose, run_case, run_suite
+from sscard.testing.conformance.runner import choose, run_case, run_suite, without
 from sscard.testing.conformance.waivers import Waiver, load_waivers, parse_waivers
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "to_json",
     "to_junit",
     "to_text",
+    "without",
 ]

@@ -1,4 +1,8 @@
-"""Reports of a run: text, JSON, JUnit XML, and one HTML page that needs nothing else."""
+"""Reports of a run: text, JSON, JUnit XML, and one HTML page that needs nothing else.
+
+A run of several suites has a report each; every form takes them together. Ids and sections of
+different suites never are the same, so that they need no name before them.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,15 +19,29 @@ FORMAT = 1
 """Number of the JSON form."""
 
 
-def to_text(report: Report, *, everything: bool = False) -> str:
-    """Return the report for people: every section, and every case that did not pass.
+def to_text(*reports: Report, everything: bool = False) -> str:
+    """Return the reports for people: every section, and every case that did not pass.
 
     `everything` lists the passed and the not run cases, too.
     """
-    return "\n".join(_text_lines(report, everything=everything)) + "\n"
+    lines: list[str] = []
+    for report in reports:
+        lines += [""] if lines else []
+        lines += _text_lines(report, everything=everything)
+    ran = [report for report in reports if not report.absent]
+    if len(ran) > 1:
+        lines += ["", f"all suites: {_tally(_together(reports))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _together(reports: tuple[Report, ...]) -> tuple[Result, ...]:
+    return tuple(result for report in reports for result in report.results)
 
 
 def _text_lines(report: Report, *, everything: bool) -> Iterator[str]:
+    if report.absent:
+        yield f"{report.title}: {report.absent}"
+        return
     yield f"{report.title}, generation {report.generation}; card {report.card or '-'}"
     for section, title, results in report.by_section():
         yield ""
@@ -67,22 +85,46 @@ def _tally(results: tuple[Result, ...]) -> str:
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
 
 
-def to_json(report: Report) -> str:
-    """Return the report as one JSON document; `FORMAT` is its number."""
-    return json.dumps(_as_data(report), ensure_ascii=False, indent=1) + "\n"
+def to_json(*reports: Report) -> str:
+    """Return the reports as one JSON document; `FORMAT` is its number."""
+    return json.dumps(_as_data(reports), ensure_ascii=False, indent=1) + "\n"
 
 
-def _as_data(report: Report) -> dict[str, Any]:
+def _as_data(reports: tuple[Report, ...]) -> dict[str, Any]:
+    ran = [report for report in reports if not report.absent]
     return {
         "format": FORMAT,
+        "suite": " ".join(report.suite for report in ran),
+        "title": _title(reports),
+        "generation": " ".join(report.generation for report in ran),
+        "card": next((report.card for report in reports if report.card), ""),
+        "counts": _counts(_together(reports)),
+        "stale_waivers": [pattern for report in reports for pattern in report.stale],
+        "suites": [_suite_data(report) for report in reports],
+        "cases": [
+            _case_data(result) | {"suite": report.suite}
+            for report in reports
+            for result in report.results
+        ],
+    }
+
+
+def _suite_data(report: Report) -> dict[str, Any]:
+    return {
         "suite": report.suite,
         "title": report.title,
         "generation": report.generation,
-        "card": report.card,
-        "counts": {outcome.value: count for outcome, count in report.counts.items()},
-        "stale_waivers": list(report.stale),
-        "cases": [_case_data(result) for result in report.results],
+        "counts": _counts(report.results),
+        "absent": report.absent,
     }
+
+
+def _counts(results: tuple[Result, ...]) -> dict[str, int]:
+    return {o.value: sum(result.outcome is o for result in results) for o in Outcome}
+
+
+def _title(reports: tuple[Report, ...]) -> str:
+    return "; ".join(report.title for report in reports if not report.absent)
 
 
 def _case_data(result: Result) -> dict[str, Any]:
@@ -99,10 +141,10 @@ def _case_data(result: Result) -> dict[str, Any]:
     }
 
 
-def to_junit(report: Report) -> str:
+def to_junit(*reports: Report) -> str:
     """Return JUnit XML: one test suite a section. Not run and waived cases are `skipped`."""
-    root = ET.Element("testsuites", name=report.title)
-    for section, title, results in report.by_section():
+    root = ET.Element("testsuites", name=_title(reports))
+    for section, title, results in (row for report in reports for row in report.by_section()):
         failures = sum(result.outcome is Outcome.FAILED for result in results)
         skipped = sum(r.outcome in (Outcome.NOT_RUN, Outcome.WAIVED) for r in results)
         node = ET.SubElement(root, "testsuite", name=f"{section} {title}")
@@ -138,26 +180,34 @@ border-bottom:1px solid #ddd;vertical-align:top}code{font-size:13px;word-break:b
 """
 
 
-def to_html(report: Report) -> str:
+def to_html(*reports: Report) -> str:
     """Return one page, style inside, section by section."""
     parts = [
         "<!doctype html><html lang=en><head><meta charset=utf-8>",
-        f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(report.title)}</h1>",
-        f"<p>Generation {escape(report.generation)}, card <code>{escape(report.card)}</code></p>",
-        f"<p>{escape(_tally(report.results))}</p>",
+        f"<title>{escape(_title(reports))}</title><style>{_STYLE}</style></head><body>",
     ]
-    parts += (
+    for report in reports:
+        parts += _html_parts(report)
+    return "\n".join([*parts, "</body></html>\n"])
+
+
+def _html_parts(report: Report) -> Iterator[str]:
+    yield f"<h1>{escape(report.title)}</h1>"
+    if report.absent:
+        yield f"<p>{escape(report.absent)}</p>"
+        return
+    yield f"<p>Generation {escape(report.generation)}, card <code>{escape(report.card)}</code></p>"
+    yield f"<p>{escape(_tally(report.results))}</p>"
+    yield from (
         f"<p class=waived>Waiver without use: <code>{escape(pattern)}</code></p>"
         for pattern in report.stale
     )
     for section, title, results in report.by_section():
-        parts.append(f"<h2 id='{escape(section)}'>{escape(section)} {escape(title)}</h2>")
-        parts.append(f"<p>{escape(_tally(results))}</p><table>")
-        parts.append("<tr><th>case<th>what<th>section<th>outcome</tr>")
-        parts += map(_html_row, results)
-        parts.append("</table>")
-    return "\n".join([*parts, "</body></html>\n"])
+        yield f"<h2 id='{escape(section)}'>{escape(section)} {escape(title)}</h2>"
+        yield f"<p>{escape(_tally(results))}</p><table>"
+        yield "<tr><th>case<th>what<th>section<th>outcome</tr>"
+        yield from map(_html_row, results)
+        yield "</table>"
 
 
 def _html_row(result: Result) -> str:

@@ -38,7 +38,8 @@ class Result:
 class Report:
     """A run: the card's answer to reset, which suite and generation, and all results in order.
 
-    `stale` are the ids of waivers whose case passed: they have to go.
+    `stale` are the ids of waivers whose case passed: they have to go. `absent` says why nothing
+    was run, when the card has not what the suite is about.
     """
 
     suite: str
@@ -48,6 +49,7 @@ class Report:
     card: str
     results: tuple[Result, ...]
     stale: tuple[str, ...] = ()
+    absent: str = ""
 
     @property
     def counts(self) -> dict[Outcome, int]:

@@ -15,7 +15,7 @@ from sscard.testing.conformance.model import Case, Suite
 from sscard.testing.conformance.results import Outcome, Report, Result
 from sscard.testing.conformance.waivers import Waiver
 
-__all__ = ["choose", "run_case", "run_suite"]
+__all__ = ["choose", "run_case", "run_suite", "without"]
 
 Listener = Callable[[Result], None]
 _NOT_SAFE = "changes data or burns tries: run with --all"
@@ -70,6 +70,12 @@ def run_suite(
         tuple(results),
         tuple(waiver.pattern for waiver in accepted if _stale(waiver, results)),
     )
+
+
+def without(suite: Suite, bench: Bench, reason: str) -> Report:
+    """Return the report of a suite that has nothing to look at on this card."""
+    card = bench.atr.hex().upper()
+    return Report(suite.name, suite.title, "-", {}, card, (), (), reason)
 
 
 def run_case(case: Case, bench: Bench) -> Result:

@@ -5,6 +5,7 @@ from datetime import datetime, time
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
+from sscard.spec.ca_keys import find
 from sscard.spec.emv import TransactionType
 from sscard.terminal.bank import POS
 from sscard.terminal.bank.ber import template
@@ -66,6 +67,9 @@ def _transaction(bench: Bench, app: Application) -> Transaction:
 def _issuer(bench: Bench, made: Transaction) -> PublicKey:
     if not bench.ca_keys:
         raise NotRun(_NO_CA)
+    index = made.card.get(0x8F, b"")
+    if index and find(bench.ca_keys, made.aid[:5], index[0]) is None:
+        raise NotRun(f"the CA key {made.aid[:5].hex().upper()} {index.hex().upper()} was not given")
     return issuer_public_key(made, bench.ca_keys)
 
 

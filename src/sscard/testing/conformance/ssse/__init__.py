@@ -17,6 +17,7 @@ from sscard.testing.conformance.ssse.authentication import (
 )
 from sscard.testing.conformance.ssse.commands import place_of
 from sscard.testing.conformance.ssse.identity import (
+    absent,
     atr_cases,
     checklist_cases,
     generation_of,
@@ -71,5 +72,6 @@ SSSE_SUITE = Suite(
     _cases,
     survey,
     generation_of,
+    absent,
 )
 """The suite of the SSSE."""

@@ -25,6 +25,7 @@ from sscard.testing.conformance.ssse.commands import (
 from sscard.testing.conformance.steps import Examine, Reset, Send
 
 __all__ = [
+    "absent",
     "atr_cases",
     "checklist_cases",
     "generation_of",
@@ -71,6 +72,16 @@ def _distrust(bench: Bench) -> str:
     if equal(made, bench.transmit(internal_authentication()).data):
         return ""
     return "the card does not prove the IRK of this vault or PSAM: its keys are not used"
+
+
+def absent(bench: Bench) -> str:
+    """Return why there is no social security environment on the card; "" when there is."""
+    bench.reset()
+    (here,) = enter("SSSE")
+    sw = bench.transmit(here.command).sw
+    if sw != SW.FILE_NOT_FOUND:
+        return ""
+    return f"no social security environment: SELECT of its name answers {sw}"
 
 
 def generation_of(bench: Bench) -> str:
