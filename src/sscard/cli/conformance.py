@@ -120,7 +120,10 @@ def conformance(
     *,
     everything: Annotated[
         bool,
-        typer.Option("--all/--safe", help="Also cases that change data, burn tries or begin transactions, or none."),
+        typer.Option(
+            "--all/--safe",
+            help="Also cases that change data, burn tries or begin transactions, or none.",
+        ),
     ] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the cases and run none.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every case.")] = False,
@@ -252,9 +255,7 @@ def _sources(
     return key_source(stack, psam, profile or "", link_of(link)), {}
 
 
-def _switches(
-    dialect: "Sequence[str] | None", facts: Facts
-) -> "tuple[Dialect, Mapping[str, str]]":
+def _switches(dialect: "Sequence[str] | None", facts: Facts) -> "tuple[Dialect, Mapping[str, str]]":
     """Return what the social side must know, and every option of the card that is known."""
     from sscard.spec.options import BY_NAME
 

@@ -15,6 +15,7 @@ from sscard.keys.vault import BankCard
 from sscard.spec.pboc import DEBIT_AID, GET_DATA, PSE_NAME, RID
 from sscard.terminal.bank.ber import objects
 from sscard.terminal.bank.errors import BadCardData
+from sscard.terminal.stack import Reply
 from sscard.testing.conformance.bench import Bench
 from sscard.testing.conformance.pse.deal import Deal, Hypothesis
 from sscard.testing.conformance.ssse.identity import survey as social_survey
@@ -25,7 +26,9 @@ __all__ = [
     "Application",
     "absent",
     "application",
+    "blocked_card",
     "dol",
+    "fci_of",
     "get_data",
     "inside",
     "read_record",
@@ -49,7 +52,8 @@ _ATC_MAX, _RUN = 0xFFFF, 2_000
 class Application:
     """The bank application of one card.
 
-    `aid` its name; `fci` the answer to SELECT; `blocked` "", or the words why it is; `elements`
+    `aid` its name; `fci` the answer to SELECT; `blocked` "", or the words why it is; `spent`
+    whether the PIN had no tries left before the first case; `elements`
     what GET DATA gave, by tag; `records` those of SFI 1 to 10 by (SFI, number), and `tags` the
     data objects in them; `early` whether records could be read before GET PROCESSING OPTIONS.
     `deal` is the transaction under way; `known` what risk management may remember, empty when
@@ -61,6 +65,7 @@ class Application:
     fci: bytes = b""
     blocked: str = ""
     card_blocked: bool = False
+    spent: bool = False
     elements: dict[int, bytes] = field(default_factory=dict)
     records: dict[tuple[int, int], bytes] = field(default_factory=dict)
     tags: dict[int, bytes] = field(default_factory=dict)
@@ -142,6 +147,12 @@ def application(bench: Bench) -> Application:
     return found
 
 
+def blocked_card(bench: Bench) -> str:
+    """Return why a card takes nothing at all, "" for one that does."""
+    app = application(bench)
+    return app.blocked if app.card_blocked else ""
+
+
 def inside(data: bytes, *templates: int) -> dict[int, bytes]:
     """Return the data objects inside nested templates; none where they are not there."""
     held: dict[int, bytes] = {}
@@ -170,6 +181,13 @@ def dol(data: bytes) -> list[tuple[int, int]]:
 def select(name: bytes, p2: int = 0x00) -> Command:
     """SELECT by name; P2 02: the next occurrence (pse-pboc 1.2)."""
     return Command(0x00, 0xA4, 0x04, p2, name, 256)
+
+
+def fci_of(bench: Bench, reply: Reply) -> bytes:
+    """Return the FCI of an answer to SELECT; that of a blocked application waits on T=0 (1.2)."""
+    if reply.sw != _BLOCKED or reply.data:
+        return reply.data
+    return bench.transmit(Command(0x00, 0xC0, 0x00, 0x00, le=256)).data
 
 
 def read_record(number: int, sfi: int) -> Command:
@@ -210,7 +228,7 @@ def survey(bench: Bench) -> None:
         _read_directory(bench, app, inside(reply.data, 0x6F, 0xA5).get(0x88, b"\1")[0])
     bench.reset()
     reply = bench.transmit(select(app.aid))
-    app.fci = reply.data
+    app.fci = fci_of(bench, reply)
     if reply.sw == _BLOCKED:
         app.blocked = "the application is blocked: SELECT answers 6283"
     elif reply.sw == _CARD_BLOCKED:
@@ -224,6 +242,7 @@ def survey(bench: Bench) -> None:
             value = get_data(bench, tag)
             if value is not None:
                 app.elements[tag] = value
+        app.spent = app.tries == 0
         _read_records(bench, app)
     bench.log.clear()
 

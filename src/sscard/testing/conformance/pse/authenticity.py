@@ -32,9 +32,7 @@ def authenticity_cases() -> Iterator[Case]:
             f"ODA/{name}", title, "4.9", why, *_BEGIN, *steps, effect=Effect.TRANSACTION
         )
 
-    signs = only_if(
-        "the AIP has no CDA", lambda _, app: bool(app.deal.aip[0] & _CDA_BIT)
-    )
+    signs = only_if("the AIP has no CDA", lambda _, app: bool(app.deal.aip[0] & _CDA_BIT))
     yield case(
         "issuer-certificate",
         "the issuer's certificate",
@@ -138,5 +136,3 @@ def _unsupported(bench: Bench, app: Application) -> str:
         return ""
     Generate(ARQC | _CDA, answer=words if len(words) > 1 else words[0]).run(bench)
     return ""
-
-

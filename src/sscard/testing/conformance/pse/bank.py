@@ -281,12 +281,16 @@ class Settle:
     @staticmethod
     def _hindered(bench: Bench) -> str:
         app = application(bench)
-        return missing_keys(bench) or app.worn or app.blocked
+        spent = "the PIN has no tries left: the card declines" if app.tries == 0 else ""
+        return missing_keys(bench) or app.worn or app.blocked or spent
 
 
 @dataclass(frozen=True, slots=True)
 class Unblock:
-    """Put an application back into use: PIN UNBLOCK and APPLICATION UNBLOCK, where they are due."""
+    """Put an application back into use: PIN UNBLOCK and APPLICATION UNBLOCK, where they are due.
+
+    A PIN that had no tries left before the suite began stays as it was found.
+    """
 
     title: str = "unblock what the case blocked"
 
@@ -299,16 +303,17 @@ class Unblock:
         app = application(bench)
         bench.reset()
         Enter().run(bench)
-        if not app.deal.blocked and app.tries != 0:
+        if not app.deal.blocked and (app.tries != 0 or app.spent):
             return
         Options(blocked=True).run(bench)
         self._keep_the_door_open(bench, app)
         Generate(name="first GENERATE AC, to unblock").run(bench)
         if app.deal.blocked:
             Script("APPLICATION UNBLOCK", "84180000").run(bench)
-        if app.tries == 0:
+        if app.tries == 0 and not app.spent:
             Script("PIN UNBLOCK", "84240000").run(bench)
         app.known = []
+        app.refresh(bench)
 
     @staticmethod
     def _keep_the_door_open(bench: Bench, app: Application) -> None:

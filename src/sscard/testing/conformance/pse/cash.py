@@ -244,5 +244,3 @@ def _told_balance(bench: Bench, app: Application) -> str:
 def _is_limit(bench: Bench, app: Application) -> str:
     seen = get_data(bench, _BALANCE)
     return "" if seen == app.elements[_LIMIT] else f"{(seen or b'').hex()}"
-
-

@@ -101,9 +101,7 @@ def message_of(app: Application, found: Cryptogram, values: dict[int, bytes]) ->
     if data[2] != 0x01:
         return values.get(0x9F02, bytes(6)) + values.get(0x9F37, bytes(4)) + atc + data[4:5]
     items = (values.get(tag, b"") for tag, _ in AC_ITEMS)
-    padded = (
-        item.rjust(length, b"\0") for item, (_, length) in zip(items, AC_ITEMS, strict=True)
-    )
+    padded = (item.rjust(length, b"\0") for item, (_, length) in zip(items, AC_ITEMS, strict=True))
     return b"".join(padded) + deal.aip + atc + data[3:7]
 
 

@@ -140,12 +140,8 @@ def _reserved(bench: Bench, app: Application) -> str:
 def second_cases() -> Iterator[Case]:
     """Yield the cases of the second GENERATE AC."""
 
-    def case(
-        name: str, title: str, why: str, *steps: Step, source: str = "5.4"
-    ) -> Case:
-        return bank_case(
-            f"SECOND_AC/{name}", title, source, why, *steps, effect=Effect.TRANSACTION
-        )
+    def case(name: str, title: str, why: str, *steps: Step, source: str = "5.4") -> Case:
+        return bank_case(f"SECOND_AC/{name}", title, source, why, *steps, effect=Effect.TRANSACTION)
 
     for arc in _ARCS:
         alone = arc in ("Y3", "Z3")
@@ -270,5 +266,3 @@ def _last_online_stays(bench: Bench, app: Application) -> str:
     before = app.elements.get(0x9F13)
     app.refresh(bench)
     return "" if app.elements.get(0x9F13) == before else "another 9F13"
-
-

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Case, Effect, Step
-from sscard.testing.conformance.pse.application import BANK, Application, application
+from sscard.testing.conformance.pse.application import BANK, Application, application, blocked_card
 from sscard.testing.conformance.pse.bank import Settle
 
 __all__ = ["Look", "bank_case", "only_if"]
@@ -39,22 +39,25 @@ def bank_case(
 class Look:
     """Look at what is known of the card: `problem` says what is wrong, "" when nothing is.
 
-    It raises `NotRun` where this card has nothing to look at.
+    It raises `NotRun` where this card has nothing to look at. `anyhow`: on a blocked card, too.
     """
 
     title: str
     problem: Callable[[Bench, Application], str]
+    anyhow: bool = False
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return ""
+        return "" if self.anyhow else blocked_card(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         bench.require(self.title, self.problem(bench, application(bench)))
 
 
-def only_if(reason: str, holds: Callable[[Bench, Application], bool]) -> Look:
+def only_if(
+    reason: str, holds: Callable[[Bench, Application], bool], *, anyhow: bool = False
+) -> Look:
     """Return a step that ends a case as not run, for `reason`, unless something holds."""
 
     def problem(bench: Bench, app: Application) -> str:
@@ -62,4 +65,4 @@ def only_if(reason: str, holds: Callable[[Bench, Application], bool]) -> Look:
             raise NotRun(reason)
         return ""
 
-    return Look("the card is one to look at", problem)
+    return Look("the card is one to look at", problem, anyhow)

@@ -54,7 +54,8 @@ class Verify:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return missing_pin(bench)
+        spent = self.answer is None and application(bench).tries == 0
+        return missing_pin(bench) or ("the PIN has no tries left" if spent else "")
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""

@@ -26,9 +26,7 @@ def log_cases() -> Iterator[Case]:
     """Yield the cases of the log."""
     has = only_if("the card has no log", lambda bench, app: app.log_entry != (0, 0))
 
-    def case(
-        name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE
-    ) -> Case:
+    def case(name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE) -> Case:
         return bank_case(f"LOG/{name}", title, "7", why, Enter(), has, *steps, effect=effect)
 
     yield case(

@@ -63,7 +63,6 @@ def _transaction(bench: Bench, app: Application) -> Transaction:
     return made
 
 
-
 def _issuer(bench: Bench, made: Transaction) -> PublicKey:
     if not bench.ca_keys:
         raise NotRun(_NO_CA)
@@ -199,5 +198,3 @@ def enciphered(key: PublicKey, block: bytes, challenge: bytes) -> bytes:
     filler = bytes((7 * n + 1) & 0xFF for n in range(key.size - 17))
     plain = int.from_bytes(b"\x7f" + block + challenge + filler, "big")
     return pow(plain, key.e, key.n).to_bytes(key.size, "big")
-
-

@@ -54,9 +54,7 @@ def pin_cases() -> Iterator[Case]:
         source: str = "2.4",
     ) -> Case:
         back = _BACK if effect is Effect.TRIES and restore is None else restore
-        return bank_case(
-            f"VERIFY/{name}", title, source, why, *steps, effect=effect, restore=back
-        )
+        return bank_case(f"VERIFY/{name}", title, source, why, *steps, effect=effect, restore=back)
 
     yield case(
         "right",

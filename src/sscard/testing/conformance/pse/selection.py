@@ -17,6 +17,8 @@ from sscard.testing.conformance.pse.application import (
     DIRECTORY,
     Application,
     application,
+    blocked_card,
+    fci_of,
     inside,
     inside_one,
     names_of,
@@ -58,9 +60,7 @@ def _directory_cases() -> Iterator[Case]:
     here = Ask("SELECT 1PAY.SYS.DDF01", select(PSE_NAME), keep="fci")
 
     def case(name: str, title: str, why: str, *steps: Step) -> Case:
-        return bank_case(
-            f"DIRECTORY/{name}", title, "1.2, 1.3", why, here, *steps, place=DIRECTORY
-        )
+        return bank_case(f"DIRECTORY/{name}", title, "1.2, 1.3", why, here, *steps, place=DIRECTORY)
 
     yield case(
         "select",
@@ -143,8 +143,9 @@ def _directory_end(bench: Bench, app: Application) -> str:
 
 def _listed_problem(bench: Bench, app: Application) -> str:
     for name in (name for record in app.directory for name in names_of(record)):
-        Ask("SELECT what is listed", select(name), (0x9000, 0x6283), keep="entry").run(bench)
-        if inside(bench.kept["entry"], 0x6F).get(0x84) != name:
+        expect = Expect((0x9000, 0x6283))
+        reply = bench.exchange("SELECT what is listed", select(name), expect)
+        if inside(fci_of(bench, reply), 0x6F).get(0x84) != name:
             return f"{name.hex().upper()}: another name in the FCI"
     return ""
 
@@ -152,9 +153,9 @@ def _listed_problem(bench: Bench, app: Application) -> str:
 def _ppse_problem(bench: Bench, app: Application) -> str:
     words = (0x6A82,) if is_set(bench, "contactless", "off") else (0x6A82, 0x9000)
     told = "contactless" in bench.switches
-    Ask("SELECT 2PAY.SYS.DDF01", select(PPSE_NAME), words if told else (0x6A82, 0x9000), "ppse").run(
-        bench
-    )
+    Ask(
+        "SELECT 2PAY.SYS.DDF01", select(PPSE_NAME), words if told else (0x6A82, 0x9000), "ppse"
+    ).run(bench)
     data = bench.kept["ppse"]
     if not data:
         return ""
@@ -177,8 +178,7 @@ class Named:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        app = application(bench)
-        return app.blocked if app.card_blocked else ""
+        return blocked_card(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
@@ -187,12 +187,13 @@ class Named:
         title = f"{self.title} by {len(name)} bytes of its name"
         reply = bench.exchange(title, select(name, self.p2), Expect((0x9000, 0x6283)))
         blocked = app.blocked and not app.card_blocked
-        found = inside(reply.data, 0x6F).get(0x84, b"")
+        fci = fci_of(bench, reply)
+        found = inside(fci, 0x6F).get(0x84, b"")
         wrong = "" if found.startswith(name) else f"84 {found.hex().upper()}"
         if not wrong and found == app.aid:
             wanted = SW.FILE_INVALIDATED if blocked else SW.OK
-            wrong = "" if reply.sw == wanted and reply.data == app.fci else "another answer"
-        bench.require("the same FCI", wrong, reply.data)
+            wrong = "" if reply.sw == wanted and fci == app.fci else "another answer"
+        bench.require("the same FCI", wrong, fci)
 
 
 def _next_problem(bench: Bench, app: Application) -> str:
@@ -206,7 +207,7 @@ def _next_problem(bench: Bench, app: Application) -> str:
         )
         if reply.sw == SW.FILE_NOT_FOUND:
             return ""
-        name = inside(reply.data, 0x6F).get(0x84, b"")
+        name = inside(fci_of(bench, reply), 0x6F).get(0x84, b"")
         if name in seen or not name.startswith(RID):
             return f"{name.hex().upper()} once more"
         seen.append(name)
@@ -214,9 +215,7 @@ def _next_problem(bench: Bench, app: Application) -> str:
 
 
 def _name_cases() -> Iterator[Case]:
-    def case(
-        name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE
-    ) -> Case:
+    def case(name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE) -> Case:
         return bank_case(f"SELECTION/{name}", title, "1.2", why, *steps, effect=effect)
 
     yield case(
@@ -437,5 +436,3 @@ def _pdol_problem(bench: Bench, app: Application) -> str:
 def _log_entry_problem(bench: Bench, app: Application) -> str:
     sfi, count = app.log_entry
     return "" if 11 <= sfi <= 30 and count else f"SFI {sfi:02X}, {count} records"
-
-

@@ -14,7 +14,7 @@ from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Case, Effect, Expect, Step
 from sscard.testing.conformance.pse.application import Application, application, read_record
 from sscard.testing.conformance.pse.bank import APPROVED, Arpc, Script, Settle, Unblock
-from sscard.testing.conformance.pse.frame import Look, bank_case
+from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.holder import Verify
 from sscard.testing.conformance.pse.oda import Dynamic
 from sscard.testing.conformance.pse.switches import Answer, By
@@ -106,9 +106,7 @@ _ANY_LENGTH = ("FIRST_AC", "SECOND_AC")
 def gpo_cases() -> Iterator[Case]:
     """Yield the cases of GET PROCESSING OPTIONS."""
 
-    def case(
-        name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE
-    ) -> Case:
+    def case(name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE) -> Case:
         return bank_case(f"GPO/{name}", title, "2.1, 2.2, 3", why, Enter(), *steps, effect=effect)
 
     yield case(
@@ -123,6 +121,7 @@ def gpo_cases() -> Iterator[Case]:
         "tag",
         "the data are a template 83",
         "Another tag is 6A80, a wrong length inside 6700; the ATC stays.",
+        only_if("the ATC is used up", lambda _, app: app.elements.get(0x9F36) != b"\xff\xff"),
         Look("tag 80", _gpo(0x6A80, tag=0x80)),
         Look("inner length", _gpo(0x6700, inner=1)),
         Look("the ATC", _same_atc),
@@ -252,10 +251,22 @@ def _in_state(state: str, way: tuple[Step, ...], name: str, sw: int) -> Case:
         f"{source}, 12",
         why,
         *way,
+        Look(f"the state {state}", _reached(state)),
         *_command(state, name, sw),
         effect=effect,
         restore=back,
     )
+
+
+def _reached(state: str) -> Callable[[Bench, Application], str]:
+    """Return a look at the state: a card without PIN tries may decline before it is reached."""
+
+    def problem(bench: Bench, app: Application) -> str:
+        if app.deal.phase != state:
+            raise NotRun(f"the card came to {app.deal.phase}, with {app.deal.answers}")
+        return ""
+
+    return problem
 
 
 def _command(state: str, name: str, sw: int) -> tuple[Step, ...]:
@@ -263,7 +274,7 @@ def _command(state: str, name: str, sw: int) -> tuple[Step, ...]:
     if name in SCRIPTS:
         return _script(name, sw)
     if name == "SELECT":
-        return (Enter(answer=sw),)
+        return (Enter(answer=(0x9000, 0x6283) if state == "SELECTED" else sw),)
     if name == "GET_DATA":
         return (Ask("GET DATA of the ATC", Command(0x80, 0xCA, 0x9F, 0x36, le=256)),)
     if name == "READ_RECORD":
@@ -343,9 +354,7 @@ def same_record(sfi: int, number: int) -> Callable[[Bench], bytes]:
 def _order_cases() -> Iterator[Case]:
     """P1 and P2, Lc, state, MAC, data: in that order (2.1)."""
 
-    def case(
-        name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE
-    ) -> Case:
+    def case(name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE) -> Case:
         return bank_case(f"STATES/order/{name}", title, "2.1", why, Enter(), *steps, effect=effect)
 
     def raw(title: str, header: str, size: int, sw: int) -> Ask:

@@ -12,9 +12,12 @@ from sscard.iso.tlv import encode
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Expect
 from sscard.testing.conformance.pse.application import (
+    BANK,
     Application,
     application,
+    blocked_card,
     dol,
+    fci_of,
     get_data,
     inside,
     read_record,
@@ -60,7 +63,7 @@ class Ask:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return ""
+        return blocked_card(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
@@ -78,8 +81,7 @@ class Enter:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        app = application(bench)
-        return app.blocked if app.card_blocked else ""
+        return f"the card has no {BANK}" if BANK in bench.absent else blocked_card(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
@@ -90,7 +92,7 @@ class Enter:
             bench.kept[_FOLLOWED] = b"\1"
         reply = bench.exchange(self.title, select(app.aid), expected(bench, self.answer))
         app.deal.blocked = reply.sw == SW.FILE_INVALIDATED
-        bench.kept["fci"] = reply.data
+        bench.kept["fci"] = fci_of(bench, reply)
         app.refresh(bench)
 
 
@@ -251,9 +253,7 @@ class _Reading:
         seen = f"CID {found.cid:02X} and CVR 03{found.cvr:06X}"
         wanted = " or ".join(dict.fromkeys(map(str, ways))) or f"{step.only}, which is not due"
         after_first(app, fitting)
-        self.bench.require(
-            "what the card decided", "" if fitting else f"{seen}, expected {wanted}"
-        )
+        self.bench.require("what the card decided", "" if fitting else f"{seen}, expected {wanted}")
         app.deal.blocked = app.deal.blocked or any(way.blocks for way in fitting)
 
     def _foreseen(self, step: Generate, asked: str) -> list[Foreseen]:
