@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sscard.cli.conformance_profile import Facts, bank_keys, facts_of
 from sscard.cli.counter import (
     DialectOption,
     ImageOption,
@@ -17,7 +18,6 @@ from sscard.cli.counter import (
     key_source,
     spoken_dialect,
 )
-from sscard.cli.conformance_profile import Facts, bank_keys, facts_of
 from sscard.cli.exits import ExitCode
 from sscard.cli.output import note, stdout, table
 from sscard.cli.settings import LinkOption, link_of, pin_digits, settings

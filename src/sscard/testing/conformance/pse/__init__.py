@@ -12,16 +12,20 @@ from sscard.testing.conformance.bench import Bench
 from sscard.testing.conformance.model import Case, Suite
 from sscard.testing.conformance.pse.application import absent, survey
 from sscard.testing.conformance.pse.authenticity import authenticity_cases
+from sscard.testing.conformance.pse.blocking import blocking_cases
 from sscard.testing.conformance.pse.cash import cash_cases
 from sscard.testing.conformance.pse.decisions import first_cases, second_cases
-from sscard.testing.conformance.pse.issuing import blocking_cases, issuer_cases, script_cases
+from sscard.testing.conformance.pse.elements import data_cases
+from sscard.testing.conformance.pse.gpo import gpo_cases
+from sscard.testing.conformance.pse.issuer_auth import issuer_cases
 from sscard.testing.conformance.pse.log import log_cases
 from sscard.testing.conformance.pse.pin import pin_cases
-from sscard.testing.conformance.pse.records import data_cases, record_cases
+from sscard.testing.conformance.pse.records import record_cases
 from sscard.testing.conformance.pse.risk import risk_cases
+from sscard.testing.conformance.pse.scripts import script_cases
 from sscard.testing.conformance.pse.selection import selection_cases
 from sscard.testing.conformance.pse.separation import separation_cases
-from sscard.testing.conformance.pse.states import gpo_cases, state_cases
+from sscard.testing.conformance.pse.states import state_cases
 
 __all__ = ["PSE_SUITE"]
 

@@ -13,14 +13,12 @@ from sscard.testing.conformance.pse.transaction import (
     AAC,
     ARQC,
     TC,
-    Enter,
     Generate,
-    Options,
 )
+from sscard.testing.conformance.pse.ways import BEGIN
 
 __all__ = ["authenticity_cases"]
 
-_BEGIN: tuple[Step, ...] = (Enter(), Options())
 _CDA, _CDA_BIT = 0x10, 0x01
 
 
@@ -29,7 +27,7 @@ def authenticity_cases() -> Iterator[Case]:
 
     def case(name: str, title: str, why: str, *steps: Step) -> Case:
         return bank_case(
-            f"ODA/{name}", title, "4.9", why, *_BEGIN, *steps, effect=Effect.TRANSACTION
+            f"ODA/{name}", title, "4.9", why, *BEGIN, *steps, effect=Effect.TRANSACTION
         )
 
     signs = only_if("the AIP has no CDA", lambda _, app: bool(app.deal.aip[0] & _CDA_BIT))
@@ -122,7 +120,7 @@ def authenticity_cases() -> Iterator[Case]:
         "5.4",
         "3.b1 and 4.b3 are cleared by an approval of the issuer.",
         Settle(),
-        *_BEGIN,
+        *BEGIN,
         Dynamic(answer=(0x9000, 0x6985)),
         Generate(AAC),
         effect=Effect.TRANSACTION,

@@ -17,13 +17,11 @@ from sscard.testing.conformance.pse.transaction import (
     Ask,
     Enter,
     Generate,
-    Options,
 )
+from sscard.testing.conformance.pse.ways import BEGIN, ONLINE
 
 __all__ = ["first_cases", "second_cases"]
 
-_BEGIN: tuple[Step, ...] = (Enter(), Options())
-_ONLINE: tuple[Step, ...] = (*_BEGIN, Generate())
 _INPUTS: dict[str, Terms] = {
     "9F02": ((0x9F02, "000000000101"),),
     "9F03": ((0x9F03, "000000000001"),),
@@ -58,7 +56,7 @@ def first_cases() -> Iterator[Case]:
             f"asked for {'a TC' if name == 'TC' else 'an ' + name}",
             "A card never answers more than it is asked for: TC, ARQC, AAC in that order. ATC, CID "
             "and CVR are those of this transaction; with the bank's keys the cryptogram is verified.",
-            *_BEGIN,
+            *BEGIN,
             Generate(p1),
         )
         yield case(
@@ -67,14 +65,14 @@ def first_cases() -> Iterator[Case]:
             "Nothing is remembered then but the counters: the tables of risk management give the "
             "answer, CID and CVR to the bit.",
             Settle(),
-            *_BEGIN,
+            *BEGIN,
             Generate(p1),
         )
     yield case(
         "length",
         "as many bytes as CDOL1 asks for",
         "6700 for one less or more, and the transaction goes on.",
-        *_BEGIN,
+        *BEGIN,
         Generate(longer=1, answer=0x6700, name="GENERATE AC with a byte more"),
         Generate(longer=-1, answer=0x6700, name="GENERATE AC with a byte less"),
         Generate(AAC),
@@ -92,7 +90,7 @@ def first_cases() -> Iterator[Case]:
         "reserved",
         "P1 C0 is nobody's, and other bits mean nothing",
         "6A86 for C0; further bits are ignored, or 6A86, as the card is made.",
-        *_BEGIN,
+        *BEGIN,
         Ask("P1 = C0", Command(0x80, 0xAE, 0xC0, 0x00, bytes(1)), 0x6A86),
         Look("P1 = 01", _reserved),
         source="2.2",
@@ -104,7 +102,7 @@ def first_cases() -> Iterator[Case]:
             "With another value it is the cryptogram over that value.",
             Look(f"CDOL1 asks for {tag}", _asks(int(tag, 16))),
             Keys(),
-            *_BEGIN,
+            *BEGIN,
             Generate(AAC, terms=terms),
             source="4.4",
         )
@@ -112,7 +110,7 @@ def first_cases() -> Iterator[Case]:
         "once",
         "one first cryptogram a transaction",
         "After a TC or an AAC nothing more is signed: 6985.",
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
         Generate(TC, answer=0x6985),
         Generate(AAC, APPROVED, answer=0x6985),
@@ -153,7 +151,7 @@ def second_cases() -> Iterator[Case]:
             f"{how}. 00, 10, 11 and Y1 approve, 01 and 02 as the card is made, others decline; "
             "alone, the card decides by its limits.",
             Settle(),
-            *_ONLINE,
+            *ONLINE,
             *proof,
             Generate(TC, arc),
         )
@@ -161,7 +159,7 @@ def second_cases() -> Iterator[Case]:
         "aac",
         "an AAC is asked for: an AAC is given",
         "Also when the issuer approved.",
-        *_ONLINE,
+        *ONLINE,
         Arpc(),
         Generate(AAC, APPROVED),
     )
@@ -170,7 +168,7 @@ def second_cases() -> Iterator[Case]:
         "a TC is asked for, and no ARPC came",
         "Where issuer authentication is mandatory (9F56) the card declines as its ADA says; the CVR "
         "tells that none was performed.",
-        *_ONLINE,
+        *ONLINE,
         Generate(TC, APPROVED),
     )
     yield case(
@@ -178,16 +176,16 @@ def second_cases() -> Iterator[Case]:
         "the next transaction knows that no ARPC came",
         "3.b8 as long as the issuer was not heard, 3.b4 where it is mandatory.",
         Settle(),
-        *_ONLINE,
+        *ONLINE,
         Generate(TC, APPROVED),
-        *_BEGIN,
+        *BEGIN,
         Generate(TC),
     )
     yield case(
         "bad-arpc",
         "a TC is asked for after a wrong ARPC",
         "2.b4 is set, and the card declines if its ADA says so.",
-        *_ONLINE,
+        *ONLINE,
         Arpc("first", answer=0x6300),
         Generate(TC, APPROVED),
     )
@@ -195,7 +193,7 @@ def second_cases() -> Iterator[Case]:
         "other-arc",
         "the ARC of CDOL2 is not the one of the ARPC",
         "The issuer declined with 05: a terminal cannot make 00 of it.",
-        *_ONLINE,
+        *ONLINE,
         Arpc(arc="05"),
         Generate(TC, APPROVED, only="AAC"),
     )
@@ -203,7 +201,7 @@ def second_cases() -> Iterator[Case]:
         "arqc",
         "an ARQC is not asked for twice",
         "6985, and the second GENERATE AC is still to come.",
-        *_ONLINE,
+        *ONLINE,
         Generate(ARQC, APPROVED, answer=0x6985),
         Generate(AAC, APPROVED),
         source="3",
@@ -212,7 +210,7 @@ def second_cases() -> Iterator[Case]:
         "third",
         "there is no third cryptogram",
         "6985 in either form.",
-        *_ONLINE,
+        *ONLINE,
         Generate(AAC, APPROVED),
         Generate(AAC, APPROVED, answer=0x6985),
         Generate(TC, APPROVED, answer=0x6985),
@@ -223,7 +221,7 @@ def second_cases() -> Iterator[Case]:
         "aac-then-tc",
         "an AAC is never turned into a TC",
         "After a first AAC a second GENERATE AC is 6985.",
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
         Generate(TC, APPROVED, answer=0x6985),
         source="3",
@@ -232,7 +230,7 @@ def second_cases() -> Iterator[Case]:
         "length",
         "as many bytes as CDOL2 asks for",
         "6700 for one less or more, and the transaction goes on.",
-        *_ONLINE,
+        *ONLINE,
         Generate(TC, APPROVED, longer=1, answer=0x6700, name="a byte more"),
         Generate(TC, APPROVED, longer=-1, answer=0x6700, name="a byte less"),
         Generate(AAC, APPROVED),
@@ -242,10 +240,10 @@ def second_cases() -> Iterator[Case]:
         "clears",
         "an approval clears what was remembered",
         "9F13 becomes the ATC; the next transaction tells of nothing.",
-        *_ONLINE,
-        *_BEGIN,
+        *ONLINE,
+        *BEGIN,
         Settle(),
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
     )
     yield case(
@@ -253,11 +251,11 @@ def second_cases() -> Iterator[Case]:
         "a decline of the issuer clears indicators, and leaves the counters",
         "9F13 stays what it was.",
         Settle(),
-        *_ONLINE,
+        *ONLINE,
         Arpc(arc="05"),
         Generate(TC, "05", only="AAC"),
         Look("9F13", _last_online_stays),
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
     )
 

@@ -8,7 +8,7 @@ from sscard.testing.conformance.model import Case, Effect, Step
 from sscard.testing.conformance.pse.application import BANK, Application, application, blocked_card
 from sscard.testing.conformance.pse.bank import Settle
 
-__all__ = ["Look", "bank_case", "only_if"]
+__all__ = ["Look", "bank_case", "only_if", "script_case"]
 
 
 def bank_case(
@@ -53,6 +53,19 @@ class Look:
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         bench.require(self.title, self.problem(bench, application(bench)))
+
+
+def script_case(
+    name: str,
+    title: str,
+    why: str,
+    *steps: Step,
+    effect: Effect = Effect.RESTORED,
+    restore: tuple[Step, ...] | None = None,
+    source: str = "4.8, 5.6",
+) -> Case:
+    """Return a case of `SCRIPTS`: it writes, and writes back what was there."""
+    return bank_case(f"SCRIPTS/{name}", title, source, why, *steps, effect=effect, restore=restore)
 
 
 def only_if(

@@ -12,13 +12,13 @@ from sscard.testing.conformance.pse.bank import APPROVED, Arpc, Keys, Settle
 from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.switches import By, is_set, may_be
 from sscard.testing.conformance.pse.terms import terms_of
-from sscard.testing.conformance.pse.transaction import AAC, TC, Ask, Enter, Generate, Options
+from sscard.testing.conformance.pse.transaction import AAC, TC, Ask, Enter, Generate
+from sscard.testing.conformance.pse.ways import BEGIN
 from sscard.testing.conformance.steps import Reset
 from sscard.testing.models.pse_values import concatenated
 
 __all__ = ["log_cases"]
 
-_BEGIN: tuple[Step, ...] = (Enter(), Options())
 _RECORDS_TRIED = 30
 
 
@@ -54,7 +54,7 @@ def log_cases() -> Iterator[Case]:
         "a TC with the issuer is logged, newest first",
         "Record 01 has what the terminal gave and the ATC; what was record 01 is record 02.",
         Look("remember record 01", _keep),
-        *_BEGIN,
+        *BEGIN,
         Generate(terms=terms_of(amount="000000012345")),
         Arpc(),
         Generate(TC, APPROVED, terms=terms_of(amount="000000012345"), only="TC"),
@@ -71,7 +71,7 @@ def log_cases() -> Iterator[Case]:
         "Record 01 has what the terminal gave and the ATC.",
         Settle(),
         Look("remember record 01", _keep),
-        *_BEGIN,
+        *BEGIN,
         Generate(TC),
         Look("record 01", _written_if_approved),
         effect=Effect.TRANSACTION,
@@ -81,7 +81,7 @@ def log_cases() -> Iterator[Case]:
         "an AAC is not logged",
         "Record 01 stays, unless the card is made to log what was declined.",
         Look("remember record 01", _keep),
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
         Look("record 01", _unchanged),
         effect=Effect.TRANSACTION,
@@ -91,7 +91,7 @@ def log_cases() -> Iterator[Case]:
         "what the issuer declined is not logged",
         "Record 01 stays, unless the card is made to log what was declined.",
         Look("remember record 01", _keep),
-        *_BEGIN,
+        *BEGIN,
         Generate(),
         Generate(AAC, "05"),
         Look("record 01", _unchanged),

@@ -12,12 +12,12 @@ from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.holder import Tries, Verify, missing_pin
 from sscard.testing.conformance.pse.switches import By
 from sscard.testing.conformance.pse.transaction import AAC, Ask, Enter, Generate, Options
+from sscard.testing.conformance.pse.ways import BEGIN
 from sscard.testing.conformance.steps import Reset
 
 __all__ = ["pin_cases"]
 
-_BEGIN: tuple[Step, ...] = (Enter(), Options())
-_BACK: tuple[Step, ...] = (Reset(), *_BEGIN, Verify(), Generate(AAC), Settle(if_possible=True))
+_BACK: tuple[Step, ...] = (Reset(), *BEGIN, Verify(), Generate(AAC), Settle(if_possible=True))
 _TRIES_MAX = 5
 
 
@@ -60,7 +60,7 @@ def pin_cases() -> Iterator[Case]:
         "right",
         "the right PIN, as often as one likes",
         "9000; the counter shows the limit, and the CVR that the PIN was checked.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify(),
         Generate(AAC),
@@ -71,7 +71,7 @@ def pin_cases() -> Iterator[Case]:
         "a wrong PIN costs a try, the right one gives all of them back",
         "63Cx with x tries left, shown by 9F17 too. The CVR tells that checking was done and "
         "failed, unless the right one came after.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify("wrong"),
         Tries(less=1),
@@ -83,7 +83,7 @@ def pin_cases() -> Iterator[Case]:
         "failed",
         "a PIN that stayed wrong is in the CVR",
         "2.b3 and 2.b2 are set.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify("wrong"),
         Generate(AAC),
@@ -92,7 +92,7 @@ def pin_cases() -> Iterator[Case]:
         "persists",
         "a try that was spent stays spent when power goes",
         "The counter is written before the answer leaves.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify("wrong"),
         Reset(),
@@ -109,7 +109,7 @@ def pin_cases() -> Iterator[Case]:
             f"malformed-{form}",
             f"a PIN block with {what}",
             "It counts as a wrong PIN, or is 6A80 and costs nothing, as the card is made.",
-            *_BEGIN,
+            *BEGIN,
             Verify(),
             Malformed(form, malformed),
         )
@@ -117,7 +117,7 @@ def pin_cases() -> Iterator[Case]:
         "length",
         "a PIN block has eight bytes",
         "6700, without a try.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify("length", 0x6700),
         Tries(),
@@ -140,7 +140,7 @@ def pin_cases() -> Iterator[Case]:
         "the last try, and what comes then",
         "63C0; 6983 in the same transaction, also for the right PIN; 6984 to the first VERIFY of "
         "the next one. PIN UNBLOCK gives the tries back, and the PIN is what it was.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Exhaust(),
         Verify(answer=0x6983),
@@ -152,7 +152,7 @@ def pin_cases() -> Iterator[Case]:
         Look("APPLICATION UNBLOCK, if the card blocked itself", _unblock_if_blocked),
         Script("PIN UNBLOCK", "84240000"),
         Tries(),
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Generate(AAC),
         restore=(Unblock(), *_BACK),
@@ -161,7 +161,7 @@ def pin_cases() -> Iterator[Case]:
         "none",
         "VERIFY without a reference PIN",
         "6984 (or 6983, as the card is made).",
-        *_BEGIN,
+        *BEGIN,
         only_if("the card has a PIN", lambda bench, app: app.tries is None),
         Ask(
             "VERIFY",
@@ -174,7 +174,7 @@ def pin_cases() -> Iterator[Case]:
         "enciphered",
         "the PIN enciphered with the card's key, over a challenge",
         "9000, as if it had come plain.",
-        *_BEGIN,
+        *BEGIN,
         Verify(),
         Verify(cipher="right"),
         Generate(AAC),
@@ -186,7 +186,7 @@ def pin_cases() -> Iterator[Case]:
             f"enciphered-{form}",
             f"an enciphered PIN {what}",
             "6984 without a try, or a wrong PIN, as the card is made.",
-            *_BEGIN,
+            *BEGIN,
             Verify(),
             Malformed("right", By("pin_decipherment", (("6984", 0x6984),)), form),
             source="4.10",

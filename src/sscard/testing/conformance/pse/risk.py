@@ -4,7 +4,7 @@ Every case begins with an approval of the issuer, so that what is remembered is 
 answer, its CID and its CVR follow from the tables and the limits that GET DATA shows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sscard.testing.conformance.bench import Bench, NotRun
@@ -14,11 +14,11 @@ from sscard.testing.conformance.pse.bank import Settle, missing_keys
 from sscard.testing.conformance.pse.frame import Look, bank_case
 from sscard.testing.conformance.pse.terms import Terms, terms_of
 from sscard.testing.conformance.pse.transaction import AAC, TC, Enter, Generate, Options
+from sscard.testing.conformance.pse.ways import BEGIN, has_element
 from sscard.testing.conformance.steps import Reset
 
 __all__ = ["risk_cases"]
 
-_BEGIN: tuple[Step, ...] = (Enter(), Options())
 _MOST = 9
 _DOLLARS, _EUROS = "0840", "0978"
 _HOME = {"currency": 0x9F51, "country": 0x9F57}
@@ -80,7 +80,7 @@ def risk_cases() -> Iterator[Case]:
         "offline",
         "a small amount, nothing remembered",
         "A TC, as far as the card's limits allow one off line.",
-        *_BEGIN,
+        *BEGIN,
         Generate(TC),
     )
     yield case(
@@ -105,44 +105,44 @@ def risk_cases() -> Iterator[Case]:
         "amount",
         "more money off line than 9F54 allows",
         "On line, and 3.b6.",
-        Look("9F54", _limited(0x9F54)),
-        *_BEGIN,
+        Look("9F54", has_element(0x9F54)),
+        *BEGIN,
         Generate(TC, terms=terms_of(amount="999999999999")),
     )
     yield case(
         "amount-dual",
         "more money in two currencies than 9F75 allows",
         "On line, and 3.b6.",
-        Look("9F75", _limited(0x9F75)),
-        *_BEGIN,
+        Look("9F75", has_element(0x9F75)),
+        *BEGIN,
         Generate(TC, terms=terms_of(amount="999999999999")),
     )
     yield case(
         "abroad",
         "another currency and another country, asked for nothing",
         "An AAC, and the tables say what is counted.",
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC, terms=terms_of(currency=_DOLLARS, country=_DOLLARS)),
-        *_BEGIN,
+        *BEGIN,
         Generate(TC, terms=terms_of(currency=_DOLLARS, country=_DOLLARS)),
     )
     yield case(
         "not-completed",
         "an ARQC that nobody answered",
         "The next transaction is on line, and 3.b8, also when power went.",
-        *_BEGIN,
+        *BEGIN,
         Generate(),
         Reset(),
-        *_BEGIN,
+        *BEGIN,
         Generate(TC, only="ARQC"),
     )
     yield case(
         "sda-failed",
         "SDA failed, and declined off line",
         "TVR 1.b7 and an AAC: the next CVR has 3.b1.",
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC, terms=terms_of(tvr="4000008000")),
-        *_BEGIN,
+        *BEGIN,
         Generate(AAC),
     )
     for name, tvr in (("dda-failed", "0800008000"), ("cda-failed", "0400008000")):
@@ -150,9 +150,9 @@ def risk_cases() -> Iterator[Case]:
             name,
             f"{name[:3].upper()} failed, and declined off line",
             "TVR 1.b4 or 1.b3 and an AAC: the next CVR has 4.b3.",
-            *_BEGIN,
+            *BEGIN,
             Generate(AAC, terms=terms_of(tvr=tvr)),
-            *_BEGIN,
+            *BEGIN,
             Generate(AAC),
         )
     for name, kind in (("alone", TC), ("alone-aac", AAC)):
@@ -161,10 +161,10 @@ def risk_cases() -> Iterator[Case]:
             "the terminal could not go on line",
             "2.b1; the card decides by 9F59, 9F5C and its ADA. What it remembers of the issuer stays: "
             "the next transaction is on line, with 3.b8.",
-            *_BEGIN,
+            *BEGIN,
             Generate(),
             Generate(kind, "Z3" if kind == AAC else "Y3"),
-            *_BEGIN,
+            *BEGIN,
             Generate(TC, only="ARQC"),
         )
     yield case(
@@ -173,15 +173,6 @@ def risk_cases() -> Iterator[Case]:
         "ATC - 9F13 above 9F59 is declined, with 3.b6.",
         Alone(),
     )
-
-
-def _limited(tag: int) -> Callable[[Bench, Application], str]:
-    def problem(bench: Bench, app: Application) -> str:
-        if tag not in app.elements:
-            raise NotRun(f"the card has no {tag:04X}")
-        return ""
-
-    return problem
 
 
 class Alone:
