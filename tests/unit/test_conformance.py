@@ -7,7 +7,7 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
-from conformance_desk import PIN, SUITE, bench, ids, run
+from conformance_desk import PIN, SUITE, Wrapped, bench, ids, run
 from social_counter import terminal
 
 from sscard.cos import access as cos_access
@@ -43,24 +43,6 @@ CASES = {case.id: case for case in SUITE.cases("v2")}
 @pytest.fixture(scope="module")
 def finished():
     return new_card("v2").snapshot()
-
-
-class Wrapped:
-    """A port that lets a test look at, and change, what passes."""
-
-    def __init__(self, port, change=lambda apdu, answer: answer):
-        self.port, self.change, self.sent = port, change, []
-
-    def transmit(self, apdu):
-        answer = self.change(apdu, self.port.transmit(apdu))
-        self.sent.append((apdu, answer))
-        return answer
-
-    def reset(self):
-        return self.port.reset()
-
-    def close(self):
-        self.port.close()
 
 
 def wrapped(card, change=lambda apdu, answer: answer, *, keys="v2"):
@@ -548,5 +530,5 @@ def test_no_report_shows_a_pin_or_the_holder(report, render):
 
 
 def test_suites_are_found_by_name():
-    assert list(suites()) == ["ssse"]
+    assert list(suites()) == ["ssse", "pse"]
     assert suites()["ssse"].generations == ("v1", "v2", "v3")

@@ -53,7 +53,8 @@ class Application:
     """The bank application of one card.
 
     `aid` its name; `fci` the answer to SELECT; `blocked` "", or the words why it is; `spent`
-    whether the PIN had no tries left before the first case; `elements`
+    whether the PIN had no tries left before the first case; `careless` whether a script with a
+    wrong MAC was taken; `elements`
     what GET DATA gave, by tag; `records` those of SFI 1 to 10 by (SFI, number), and `tags` the
     data objects in them; `early` whether records could be read before GET PROCESSING OPTIONS.
     `deal` is the transaction under way; `known` what risk management may remember, empty when
@@ -66,6 +67,7 @@ class Application:
     blocked: str = ""
     card_blocked: bool = False
     spent: bool = False
+    careless: bool = False
     elements: dict[int, bytes] = field(default_factory=dict)
     records: dict[tuple[int, int], bytes] = field(default_factory=dict)
     tags: dict[int, bytes] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.switches import By, is_set, may_be
 from sscard.testing.conformance.pse.terms import terms_of
 from sscard.testing.conformance.pse.transaction import AAC, TC, Ask, Enter, Generate
-from sscard.testing.conformance.pse.ways import BEGIN
+from sscard.testing.conformance.pse.ways import BEGIN, WENT_ONLINE
 from sscard.testing.conformance.steps import Reset
 from sscard.testing.models.pse_values import concatenated
 
@@ -56,6 +56,7 @@ def log_cases() -> Iterator[Case]:
         Look("remember record 01", _keep),
         *BEGIN,
         Generate(terms=terms_of(amount="000000012345")),
+        WENT_ONLINE,
         Arpc(),
         Generate(TC, APPROVED, terms=terms_of(amount="000000012345"), only="TC"),
         Look("record 01", _written),
@@ -93,6 +94,7 @@ def log_cases() -> Iterator[Case]:
         Look("remember record 01", _keep),
         *BEGIN,
         Generate(),
+        WENT_ONLINE,
         Generate(AAC, "05"),
         Look("record 01", _unchanged),
         effect=Effect.TRANSACTION,

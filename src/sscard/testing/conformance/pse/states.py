@@ -28,7 +28,7 @@ from sscard.testing.conformance.pse.transaction import (
     Generate,
     Options,
 )
-from sscard.testing.conformance.pse.ways import BEGIN, has_element
+from sscard.testing.conformance.pse.ways import BEGIN, ONLINE, has_element
 
 __all__ = ["ANSWERS", "SCRIPTS", "STATES", "same_data", "same_record", "state_cases"]
 
@@ -80,23 +80,19 @@ STATES: Final[Mapping[str, tuple[Step, ...]]] = MappingProxyType(
     {
         "SELECTED": (Enter(),),
         "INITIATED": BEGIN,
-        "ONLINE": (*BEGIN, Generate()),
+        "ONLINE": ONLINE,
         "OPEN": (
-            *BEGIN,
-            Generate(),
+            *ONLINE,
             _BLOCK,
             Enter(),
             Options(blocked=True),
             Generate(TC, only="AAC"),
         ),
-        "SCRIPT": (*BEGIN, Generate(), Generate(AAC, APPROVED)),
+        "SCRIPT": (*ONLINE, Generate(AAC, APPROVED)),
         "FINISHED": (*BEGIN, Generate(AAC)),
     }
 )
 """The steps that lead into a state."""
-
-_SAFE_COMMANDS = ("SELECT", "GET_DATA", "READ_RECORD", "GET_CHALLENGE")
-_ANY_LENGTH = ("FIRST_AC", "SECOND_AC")
 
 
 # ---- GET PROCESSING OPTIONS ------------------------------------------------------------------
@@ -122,7 +118,7 @@ def _in_state(state: str, way: tuple[Step, ...], name: str, sw: int) -> Case:
     if state == "OPEN" or (name in SCRIPTS and sw == 0x9000):
         effect = Effect.RESTORED
     back: tuple[Step, ...] | None = None
-    if state == "OPEN":
+    if state == "OPEN" or (name == "APPLICATION_BLOCK" and sw != 0x6985):
         back = (Unblock(), Settle(if_possible=True))
     why = f"{sw:04X}." if sw != 0x6985 else "6985: it does not belong here, and changes nothing."
     return bank_case(
