@@ -15,6 +15,8 @@ _NI = "tests/properties/test_ni_planted.py::test_cos_3_6_the_properties_"
 _TEAR = "tests/tear/test_planted.py::test_the_sweeps_catch"
 _MONITOR = "tests/unit/test_monitors.py::test_"
 _SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
+_BANK = "tests/unit/test_conformance_pse.py::test_planted_bugs_of_the_bank_application_are_found"
+_BANK_NEUTRAL = "tests/unit/test_conformance_pse.py::test_neutral_changes_of_the_bank_application_are_not_found"
 
 
 class Planted(NamedTuple):
@@ -50,6 +52,20 @@ FOUND = (
     Planted("a replaced key stays in the journal", TEAR, f"{_TEAR}[no_scrub]"),
     Planted("a right is kept when its proof fails", CONFORMANCE, f"{_SUITE}[keeps a right when its proof fails]"),
     Planted("one right is taken for any other", CONFORMANCE, f"{_SUITE}[takes one right for any other]"),
+    Planted("the ATC is not kept", CONFORMANCE, f"{_BANK}[atc_not_raised]"),
+    Planted("every ARPC is right", CONFORMANCE, f"{_BANK}[any_arpc_accepted]"),
+    Planted("seven bytes of an ARPC are compared", CONFORMANCE, f"{_BANK}[seven_bytes_compared]"),
+    Planted("a script needs no MAC", CONFORMANCE, f"{_BANK}[script_mac_not_checked]"),
+    Planted("scripts go on after a wrong MAC", CONFORMANCE, f"{_BANK}[scripts_taken_after_a_wrong_mac]"),
+    Planted("there is a third cryptogram", CONFORMANCE, f"{_BANK}[third_cryptogram]"),
+    Planted("an AAC may become a TC", CONFORMANCE, f"{_BANK}[tc_after_aac]"),
+    Planted("the card answers more than it was asked", CONFORMANCE, f"{_BANK}[more_than_asked]"),
+    Planted("a blocked application approves", CONFORMANCE, f"{_BANK}[blocked_and_yet_approving]"),
+    Planted("any PIN is the right one", CONFORMANCE, f"{_BANK}[any_pin_accepted]"),
+    Planted("a wrong PIN of the bank costs no try", CONFORMANCE, f"{_BANK}[try_not_spent]"),
+    Planted("nothing is logged", CONFORMANCE, f"{_BANK}[log_not_written]"),
+    Planted("foreign money is not counted", CONFORMANCE, f"{_BANK}[foreign_currency_not_counted]"),
+    Planted("DDA signs another transaction", CONFORMANCE, f"{_BANK}[signature_of_another_transaction]"),
     Planted("files are read without any right", MONITOR, f"{_MONITOR}planted_files_without_a_lock"),
     Planted("rights are kept after a wrong PIN", MONITOR, f"{_MONITOR}planted_rights_kept_after_a_failed_pin"),
     Planted("wrong PINs cost nothing", MONITOR, f"{_MONITOR}planted_tries_that_are_not_spent"),
@@ -65,6 +81,8 @@ UNFOUND = (
     Planted("record files are parsed anew for every command", LOCKSTEP_SSSE, f"{_SSSE}is_content_with[records_looked_for_anew]"),
     Planted("the same counters are written twice in one transaction", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[counters_written_twice]"),
     Planted("the tries of the PIN are read twice", LOCKSTEP_PSE, f"{_PSE}neutral_change_is_not_found[pin_tries_read_twice]"),
+    Planted("counters are written twice", CONFORMANCE, f"{_BANK_NEUTRAL}[counters_written_twice]"),
+    Planted("PIN tries are read twice", CONFORMANCE, f"{_BANK_NEUTRAL}[pin_tries_read_twice]"),
     Planted("access conditions are looked at twice", NI, f"{_NI}are_content_with[cmk_keeps_its_power]"),
     Planted("the tries of a key are written twice", MONITOR, f"{_MONITOR}neutral_tries_written_twice"),
     Planted("the condition of a file is asked for twice", MONITOR, f"{_MONITOR}neutral_file_conditions_asked_twice"),

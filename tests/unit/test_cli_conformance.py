@@ -85,9 +85,120 @@ def test_the_list(card):
     ]  # fmt: skip
 
 
+# ---- the bank's application ----------------------------------------------------------------------
+
+
+def test_suites_are_those_the_card_has(card, tmp_path):
+    output = sscard("conformance", "--image", card, "--case", "ATR/*")
+    assert "no bank application: SELECT of A000000333010101 answers 6A82" in output
+    bank = saved(new_card("pboc"), tmp_path / "bank.img")
+    output = sscard("conformance", "--image", bank)
+    assert "no social security environment: SELECT of its name answers 6A82" in output
+    assert "generation 2010" in output
+    blank = saved(new_card("blank"), tmp_path / "blank.img")
+    output = sscard("conformance", "--image", blank, code=1)
+    assert "no bank application" in output
+    assert "no social security environment" in output
+
+
+def test_a_profile_says_what_the_card_has_to_be(tmp_path):
+    """Applications, generation, switches, keys of both sides and PINs."""
+    both = saved(new_card("sample", {"pse_ac_format": "77"}), tmp_path / "both.img")
+    names = ("ATR/*", "CHANGE_PIN/*", "FIRST_AC/*", "SEPARATION/*", "ODA/icc-certificate")
+    words = [word for name in names for word in ("--case", name)]
+    files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "junit", "html")}
+    told = [word for kind, path in files.items() for word in (f"--{kind}", path)]
+    at = ("conformance", "--image", both, "--profile", "sample", "--all", *words)
+    assert "FAILED   FIRST_AC/aac" in sscard(*at, code=1)
+    output = sscard(*at, *told, "--dialect", "pse_ac_format=77")
+    assert "all suites: 45 passed" in output
+    data = json.loads(files["json"].read_text())
+    assert [row["suite"] for row in data["suites"]] == ["ssse", "pse"]
+    assert {case["suite"] for case in data["cases"]} == {"ssse", "pse"}
+    assert data["counts"]["passed"] == sum(row["counts"]["passed"] for row in data["suites"]) == 45
+    assert len(list(ET.parse(files["junit"]).iter("testcase"))) == 45
+    page = files["html"].read_text()
+    assert page.count("<h1>") == 2
+    assert "<h2 id='SEPARATION'>" in page
+
+
+def test_a_card_that_lacks_what_its_profile_has(card):
+    output = sscard("conformance", "--image", card, "--profile", "sample", "--case", "DIRECTORY/*",
+                    "--case", "DF01_RECORD/select")  # fmt: skip
+    assert "the card has no PSE directory" in output
+    other = ("--image", card, "--profile", "v3", "--case", "CHECKLIST/version")
+    assert "FAILED   CHECKLIST/version" in sscard("conformance", *other, code=1)
+
+
+def test_bank_keys_of_a_vault(tmp_path):
+    bank = saved(new_card("pboc"), tmp_path / "bank.img")
+    with FileVault.create(tmp_path / "keys", "secret", Party.BANK, test=True) as vault:
+        vault.install_all(roots("pboc", Party.BANK))
+    at = (
+        "conformance",
+        "--image",
+        bank,
+        "--bank-vault",
+        tmp_path / "keys",
+        "--passphrase",
+        "secret",
+    )
+    words = (
+        "--all",
+        "--case",
+        "ISSUER_AUTH/right",
+        "--case",
+        "VERIFY/wrong",
+        "--case",
+        "SCRIPTS/PIN_CHANGE/after",
+    )
+    output = sscard(*at, *words, "--verbose")
+    assert "PASSED   ISSUER_AUTH/right" in output
+    assert "needs the PIN of the bank application: it was not given" in output
+    output = sscard(*at, *words, "--bank-pin", "123456", "--verbose")
+    assert "PASSED   VERIFY/wrong" in output
+    assert "the vault cannot make a PIN CHANGE" in output, "it has no key for PINs"
+
+
+def test_a_waiver_is_for_a_case_of_any_suite(tmp_path):
+    odd = saved(new_card("sample", {"pse.df.DF01.dgi.9104": "82027E00940C080101001001020118010300"}),
+                tmp_path / "odd.img")  # fmt: skip
+    waivers = tmp_path / "waivers"
+    waivers.write_text("RECORDS/aip this maker sets a bit of his own\nATR/form old chips\n")
+    at = (
+        "conformance",
+        "--image",
+        odd,
+        "--profile",
+        "sample",
+        "--all",
+        "--case",
+        "RECORDS/aip",
+        "--case",
+        "ATR/*",
+    )
+    assert "FAILED   RECORDS/aip" in sscard(*at, code=1)
+    output = sscard(*at, "--waivers", waivers)
+    assert "WAIVED   RECORDS/aip" in output
+    assert "waiver without use, its case passes: ATR/form" in output
+
+
+def test_the_list_of_the_bank_suite():
+    output = sscard("conformance", "--list", "--suite", "pse", "--case", "GPO/*")
+    assert [line.split()[:2] for line in output.splitlines()[1:]] == [
+        ["GPO/length", "safe"], ["GPO/tag", "safe"], ["GPO/parameters", "safe"],
+        ["GPO/atc", "transaction"], ["GPO/twice", "transaction"], ["GPO/order", "transaction"],
+        ["GPO/same", "transaction"],
+    ]  # fmt: skip
+    both = sscard("conformance", "--list", "--case", "GPO/atc", "--case", "ATR/form")
+    assert [line.split()[0] for line in both.splitlines()[1:]] == ["ATR/form", "GPO/atc"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("--image", "CARD", "--dialect", "pse_ac_format=78"),
+        ("--image", "CARD", "--bank-pin", "12"),
         (),
         ("--image", "card.img", "--reader", "one"),
         ("--image", "CARD", "--suite", "bank"),

@@ -110,9 +110,10 @@ def compare(
         for asked in (0x00, 0x80):
             _transaction(twins, asked)
     if conformance:
-        suite = suites()["ssse"]
         bench = Bench(twins)
-        run_suite(suite, suite.generation_of(bench), bench, safe=True)
+        for suite in suites().values():
+            if not suite.absent(bench):
+                run_suite(suite, suite.generation_of(bench), bench, safe=True)
     return twins.differences
 
 

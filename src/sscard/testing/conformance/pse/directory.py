@@ -19,7 +19,7 @@ from sscard.testing.conformance.pse.application import (
     select,
 )
 from sscard.testing.conformance.pse.frame import Look, bank_case
-from sscard.testing.conformance.pse.switches import is_set
+from sscard.testing.conformance.pse.switches import By, is_set
 from sscard.testing.conformance.pse.transaction import Ask
 
 __all__ = ["directory_cases"]
@@ -75,6 +75,7 @@ def directory_cases() -> Iterator[Case]:
         "parameters",
         "READ RECORD of its file: number 00, an SFI it has not",
         "00 is 6A83 (or 6A86, where the card is made so); an SFI that is not there 6A82.",
+        Look("record 00", _record_zero),
         Ask("SFI 1E", read_record(1, 0x1E), 0x6A82),
     )
     yield bank_case(
@@ -121,6 +122,13 @@ def _directory_end(bench: Bench, app: Application) -> str:
     sfi = inside(bench.kept["fci"], 0x6F, 0xA5).get(0x88, b"\1")[0]
     ask = Ask("the record behind the last", read_record(len(app.directory) + 1, sfi), 0x6A83)
     ask.run(bench)
+    return ""
+
+
+def _record_zero(bench: Bench, app: Application) -> str:
+    sfi = inside(bench.kept["fci"], 0x6F, 0xA5).get(0x88, b"\1")[0]
+    zero = By("pse_record_zero", (("6A83", 0x6A83), ("6A86", 0x6A86)))
+    Ask("record 00", read_record(0, sfi), zero).run(bench)
     return ""
 
 
