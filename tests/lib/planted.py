@@ -16,7 +16,9 @@ _TEAR = "tests/tear/test_planted.py::test_the_sweeps_catch"
 _MONITOR = "tests/unit/test_monitors.py::test_"
 _SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
 _BANK = "tests/unit/test_conformance_pse.py::test_planted_bugs_of_the_bank_application_are_found"
-_BANK_NEUTRAL = "tests/unit/test_conformance_pse.py::test_neutral_changes_of_the_bank_application_are_not_found"
+_BANK_NEUTRAL = (
+    "tests/unit/test_conformance_pse.py::test_neutral_changes_of_the_bank_application_are_not_found"
+)
 
 
 class Planted(NamedTuple):

@@ -86,8 +86,8 @@ def authenticity_cases() -> Iterator[Case]:
         yield case(
             f"combined-{name}",
             f"a combined signature over {'an ARQC' if kind == ARQC else 'a TC'}",
-            "Template 77 with CID, ATC, signature and issuer data; the cryptogram is inside. Verified "
-            "with the card's key, and with the bank's keys where they are.",
+            "Template 77 with CID, ATC, signature and issuer data; the cryptogram is inside. "
+            "Verified with the card's key, and with the bank's keys where they are.",
             signs,
             Generate(kind | _CDA),
         )

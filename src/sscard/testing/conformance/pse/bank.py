@@ -1,4 +1,4 @@
-"""The issuer's steps: ARPC, scripts, a transaction that settles everything (pse-pboc 4.7, 4.8, 5.6).
+"""The issuer's steps: ARPC, scripts, an approval that settles all (pse-pboc 4.7, 4.8, 5.6).
 
 All of them want the bank's keys, and a card that proved with a cryptogram that they are its own.
 """
@@ -48,7 +48,7 @@ def missing_keys(bench: Bench) -> str:
 
 
 def issuer_of(bench: Bench) -> tuple[BankVault, BankCard]:
-    """Return keys and card. Errors: `NotRun` without keys, or for a card that did not prove them."""
+    """Return keys and card. Errors: `NotRun` without keys, or if the card proved others."""
     card = application(bench).bank_card
     if (reason := missing_keys(bench)) or bench.issuer is None or card is None:
         raise NotRun(reason or "the card's PAN cannot be read")

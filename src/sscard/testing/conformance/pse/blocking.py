@@ -82,7 +82,7 @@ def blocking_cases() -> Iterator[Case]:
     yield case(
         "unblock",
         "the way back",
-        "EXTERNAL AUTHENTICATE over the AAC, APPLICATION UNBLOCK, and the application is what it was.",
+        "EXTERNAL AUTHENTICATE over the AAC, APPLICATION UNBLOCK, and all is as it was.",
         *blocked,
         Options(blocked=True),
         Generate(TC, only="AAC"),
@@ -137,8 +137,8 @@ def blocking_cases() -> Iterator[Case]:
         "BLOCKING/card-as-found",
         "a card that is blocked when the run begins",
         "1.2",
-        "6A81 to SELECT of the application and of the directory, and to every command after it. Not "
-        "run on one that is not blocked.",
+        "6A81 to SELECT of the application and of the directory, and to every command after it. "
+        "Not run on one that is not blocked.",
         only_if("the card is not blocked", _card_found_blocked, anyhow=True),
         Look("6A81", _all_6a81, anyhow=True),
     )

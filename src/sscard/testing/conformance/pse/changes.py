@@ -35,6 +35,7 @@ __all__ = ["pin_change_cases", "put_data_cases", "update_record_cases"]
 
 
 def put_data_cases() -> Iterator[Case]:
+    """Yield the cases of PUT DATA."""
     for tag in (0x9F58, 0x9F59, 0x9F53, 0x9F54, 0x9F5C, 0x9F72, 0x9F73, 0x9F75):
         name = f"{tag:04X}"
         yield script_case(
@@ -135,6 +136,7 @@ def _shows(tag: int, *, other: bool) -> Callable[[Bench, Application], str]:
 
 
 def update_record_cases() -> Iterator[Case]:
+    """Yield the cases of UPDATE RECORD."""
     long = By("pse_long_record", (("6A84", 0x6A84), ("6A83", 0x6A83)))
     for name, header, data, answer, what, source in (
         ("no-record", "04DC1F0C", b"\x70\x00", 0x6A83, "a record that is not there", "5.6"),
@@ -246,6 +248,7 @@ def _update_log(bench: Bench, app: Application) -> str:
 
 
 def pin_change_cases() -> Iterator[Case]:
+    """Yield the cases of PIN CHANGE."""
     back: tuple[Step, ...] = (Reset(), PinBack(), Settle(if_possible=True))
     for p2, what, current in (("02", "without", ""), ("01", "with", "PIN")):
         yield script_case(

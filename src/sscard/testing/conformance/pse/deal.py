@@ -1,4 +1,4 @@
-"""One transaction as the suite follows it, and what risk management may remember (pse-pboc 3, 5)."""
+"""A transaction as the suite follows it, and what risk management may remember (pse-pboc 3, 5)."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

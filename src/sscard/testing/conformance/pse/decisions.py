@@ -55,15 +55,15 @@ def first_cases() -> Iterator[Case]:
             name.lower(),
             f"asked for {'a TC' if name == 'TC' else 'an ' + name}",
             "A card never answers more than it is asked for: TC, ARQC, AAC in that order. ATC, CID "
-            "and CVR are those of this transaction; with the bank's keys the cryptogram is verified.",
+            "and CVR are this transaction's; with the bank's keys the cryptogram is verified.",
             *BEGIN,
             Generate(p1),
         )
         yield case(
             f"{name.lower()}-settled",
-            f"asked for {'a TC' if name == 'TC' else 'an ' + name}, after an approval of the issuer",
-            "Nothing is remembered then but the counters: the tables of risk management give the "
-            "answer, CID and CVR to the bit.",
+            f"asked for {'a TC' if name == 'TC' else 'an ' + name} when nothing is remembered",
+            "After an approval of the issuer only counters are left: the tables of risk "
+            "management give the answer, CID and CVR to the bit.",
             Settle(),
             *BEGIN,
             Generate(p1),
@@ -166,8 +166,8 @@ def second_cases() -> Iterator[Case]:
     yield case(
         "no-arpc",
         "a TC is asked for, and no ARPC came",
-        "Where issuer authentication is mandatory (9F56) the card declines as its ADA says; the CVR "
-        "tells that none was performed.",
+        "Where issuer authentication is mandatory (9F56) the card declines as its ADA says; the "
+        "CVR tells that none was performed.",
         *ONLINE,
         Generate(TC, APPROVED),
     )

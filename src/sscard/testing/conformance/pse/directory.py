@@ -40,6 +40,7 @@ _OTHER_COMMANDS = (
 
 
 def directory_cases() -> Iterator[Case]:
+    """Yield the cases of the directory."""
     here = Ask("SELECT 1PAY.SYS.DDF01", select(PSE_NAME), keep="fci")
 
     def case(name: str, title: str, why: str, *steps: Step) -> Case:
@@ -68,7 +69,7 @@ def directory_cases() -> Iterator[Case]:
     yield case(
         "commands",
         "of the bank's commands it takes SELECT and READ RECORD alone",
-        "GET PROCESSING OPTIONS and others are 6D00, EXTERNAL AUTHENTICATE in the bank's form 6E00.",
+        "GET PROCESSING OPTIONS and others are 6D00, EXTERNAL AUTHENTICATE with ten bytes 6E00.",
         *(Ask(title, command, sw) for title, command, sw in _OTHER_COMMANDS),
     )
     yield case(

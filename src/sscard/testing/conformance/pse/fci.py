@@ -20,6 +20,8 @@ _FCI_ITEMS = (0x50, 0x87, 0x9F38, 0x5F2D, 0x9F11, 0x9F12, 0xBF0C)
 
 
 def fci_cases() -> Iterator[Case]:
+    """Yield the cases of the FCI."""
+
     def case(name: str, title: str, why: str, *steps: Step) -> Case:
         return bank_case(f"FCI/{name}", title, "1.4", why, Enter(), *steps)
 
@@ -32,8 +34,8 @@ def fci_cases() -> Iterator[Case]:
     yield case(
         "members",
         "A5 has a label, and no data object that does not belong there",
-        "50 is mandatory, with 1 to 16 characters; 87, 9F38, 5F2D, 9F11, 9F12 and BF0C may be there; "
-        "a preferred name (9F12) wants its code table (9F11).",
+        "50 is mandatory, with 1 to 16 characters; 87, 9F38, 5F2D, 9F11, 9F12 and BF0C may be "
+        "there; a preferred name (9F12) wants its code table (9F11).",
         Look("A5", _members_problem),
     )
     yield case(

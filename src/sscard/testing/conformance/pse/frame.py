@@ -21,7 +21,7 @@ def bank_case(
     place: str = BANK,
     restore: tuple[Step, ...] | None = None,
 ) -> Case:
-    """Return a case; one that is not safe ends with an approval of the issuer, if keys are there."""
+    """Return a case; one that is not safe ends with an approval of the issuer, given keys."""
     back: tuple[Step, ...] = () if effect is Effect.SAFE else (Settle(if_possible=True),)
     return Case(
         name,

@@ -81,8 +81,8 @@ def gpo_cases() -> Iterator[Case]:
     yield case(
         "order",
         "of two faults the earlier check answers",
-        "In a state without GET PROCESSING OPTIONS a wrong length is 6700 all the same, and a wrong "
-        "tag is 6985.",
+        "In a state without GET PROCESSING OPTIONS a wrong length is 6700 all the same, and a "
+        "wrong tag is 6985.",
         Options(),
         Generate(AAC),
         Look("a byte more", refused_options(0x6700, longer=True)),
@@ -125,6 +125,7 @@ def refused_options(
 
 
 def same_atc(bench: Bench, app: Application) -> str:
+    """Return what is wrong with the ATC, which was read before: it must be the same."""
     before = app.elements.get(0x9F36, b"")
     app.refresh(bench)
     after = app.elements.get(0x9F36, b"")

@@ -1,7 +1,4 @@
-"""`ISSUER_AUTH`, `SCRIPTS`, `BLOCKING`: what the bank does to the card (pse-pboc 4.7, 4.8, 5.6).
-
-CARD BLOCK with a right MAC is never sent: nothing takes it back.
-"""
+"""`ISSUER_AUTH`: right and wrong ARPCs, and what the card makes of them (pse-pboc 3, 4.7)."""
 
 from collections.abc import Iterator
 
@@ -24,9 +21,6 @@ from sscard.testing.conformance.pse.ways import BEGIN, ONLINE
 from sscard.testing.conformance.steps import Reset
 
 __all__ = ["issuer_cases"]
-
-
-# ---- issuer authentication -------------------------------------------------------------------
 
 
 def issuer_cases() -> Iterator[Case]:
@@ -125,9 +119,3 @@ def issuer_cases() -> Iterator[Case]:
             By("pse_arpc_unsupported", (("checked", 0x6300), ("6985", 0x6985))),
         ),
     )
-
-
-# ---- scripts ---------------------------------------------------------------------------------
-
-
-# ---- blocking --------------------------------------------------------------------------------

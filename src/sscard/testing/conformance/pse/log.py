@@ -38,8 +38,8 @@ def log_cases() -> Iterator[Case]:
     yield case(
         "read",
         "the log is read before GET PROCESSING OPTIONS, without a PIN",
-        "Records are values without tags, as long as the format says (zeros may follow); 6A83 behind "
-        "the last.",
+        "Records are values without tags, as long as the format says (zeros may follow); 6A83 "
+        "behind the last.",
         Look("records", _records_problem),
     )
     yield case(

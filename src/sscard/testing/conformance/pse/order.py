@@ -21,7 +21,8 @@ def order_cases() -> Iterator[Case]:
         return bank_case(f"STATES/order/{name}", title, "2.1", why, Enter(), *steps, effect=effect)
 
     def raw(title: str, header: str, size: int, sw: int) -> Ask:
-        return Ask(title, Command(*bytes.fromhex(header), bytes(size)), sw)
+        cla, ins, p1, p2 = bytes.fromhex(header)
+        return Ask(title, Command(cla, ins, p1, p2, bytes(size)), sw)
 
     yield case(
         "parameters",

@@ -60,6 +60,11 @@ def tags_of(app: Application) -> dict[str, object]:
     return held
 
 
+def _bytes_of(cvr: str) -> int:
+    """Return the three bytes of a CVR behind its length."""
+    return int.from_bytes(bytes.fromhex(cvr)[1:], "big")
+
+
 def terminal_of(values: dict[int, bytes]) -> dict[str, object]:
     """Return what risk management looks at of the terminal's data."""
     return {
@@ -87,7 +92,7 @@ def foreseen_first(app: Application, asked: str, values: dict[int, bytes]) -> li
             blocked=deal.blocked, rules=rules,
         )  # fmt: skip
         hypothesis = Hypothesis(rules, after)
-        number = int(cvr[2:], 16)
+        number = _bytes_of(cvr)
         found.append(Foreseen(kind, cid, number, after=hypothesis, blocks=blocks))
     return found or _by_what_is_seen(app, asked)
 
@@ -140,7 +145,7 @@ def foreseen_second(
             blocked=deal.blocked, rules=rules,
         )  # fmt: skip
         hypothesis = Hypothesis(rules, after) if app.known else None
-        way = Foreseen(kind, cid, int(cvr[2:], 16), after=hypothesis)
+        way = Foreseen(kind, cid, _bytes_of(cvr), after=hypothesis)
         found.append(way)
         if unsure:
             found.append(way._replace(kind="TC or AAC", cid_mask=0, cvr_mask=0x3FBFFF))

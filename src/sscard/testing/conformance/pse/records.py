@@ -1,4 +1,4 @@
-"""`RECORDS` and `GET_DATA`, `CHALLENGE`: what the application tells everybody (pse-pboc 2.3, 2.5, 5.1)."""
+"""`RECORDS`: what a terminal reads, and what it is about (pse-pboc 2.5, 2.7, 5.1)."""
 
 from collections.abc import Iterator
 
@@ -263,6 +263,3 @@ def _aip_problem(bench: Bench, app: Application) -> str:
         if first & bit and not any(tag in app.tags for tag in tags):
             return f"bit {bit:02X} without {' or '.join(f'{tag:02X}' for tag in tags)}"
     return ""
-
-
-# ---- GET DATA --------------------------------------------------------------------------------

@@ -159,8 +159,8 @@ def risk_cases() -> Iterator[Case]:
         yield case(
             name,
             "the terminal could not go on line",
-            "2.b1; the card decides by 9F59, 9F5C and its ADA. What it remembers of the issuer stays: "
-            "the next transaction is on line, with 3.b8.",
+            "2.b1; the card decides by 9F59, 9F5C and its ADA. What it remembers of the issuer "
+            "stays: the next transaction is on line, with 3.b8.",
             *BEGIN,
             Generate(),
             Generate(kind, "Z3" if kind == AAC else "Y3"),

@@ -40,12 +40,6 @@ def selection_cases() -> Iterator[Case]:
     yield from fci_cases()
 
 
-# ---- the directory ---------------------------------------------------------------------------
-
-
-# ---- names -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Named:
     """SELECT by the application's name, or by its first bytes; the same FCI must come.
@@ -246,6 +240,3 @@ def _after_a_failed_select(bench: Bench, app: Application) -> str:
     answer: int | tuple[int, ...] = words[0] if len(words) == 1 else tuple(words)
     Generate(AAC, answer=answer).run(bench)
     return ""
-
-
-# ---- FCI -------------------------------------------------------------------------------------

@@ -95,12 +95,6 @@ STATES: Final[Mapping[str, tuple[Step, ...]]] = MappingProxyType(
 """The steps that lead into a state."""
 
 
-# ---- GET PROCESSING OPTIONS ------------------------------------------------------------------
-
-
-# ---- every command in every state ------------------------------------------------------------
-
-
 def state_cases() -> Iterator[Case]:
     """Yield a case for every command in every state, and those of the order of checks."""
     for state, way in STATES.items():

@@ -11,7 +11,7 @@ __all__ = ["Answer", "By", "expected", "is_set", "may_be", "rules_of"]
 
 
 class By(NamedTuple):
-    """Status words by the value of a switch; "" of a value that is not listed: the first."""
+    """Status words by the value of a switch, (value, word) each."""
 
     option: str
     words: tuple[tuple[str, int], ...]

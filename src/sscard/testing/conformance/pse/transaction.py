@@ -18,7 +18,6 @@ from sscard.testing.conformance.pse.application import (
     blocked_card,
     dol,
     fci_of,
-    get_data,
     inside,
     read_record,
     select,
@@ -276,9 +275,3 @@ class _Reading:
         deal.phase = Phase.OPEN if opens else Phase.FINISHED
         if kind == "ARQC":
             deal.phase = Phase.ONLINE
-
-
-def counter(bench: Bench, tag: int) -> int:
-    """Return a counter the card shows; -1 where it shows none."""
-    value = get_data(bench, tag)
-    return -1 if value is None else int.from_bytes(value, "big")
