@@ -122,6 +122,16 @@ def test_a_profile_says_what_the_card_has_to_be(tmp_path):
     assert "<h2 id='SEPARATION'>" in page
 
 
+@pytest.mark.parametrize("profile", ["pboc-16", "pboc-contactless"])
+def test_all_cases_of_a_bank_card_in_a_file(profile, tmp_path):
+    card = saved(new_card(profile), tmp_path / "card.img")
+    before = card.read_bytes()
+    output = sscard("conformance", "--image", card, "--profile", profile, "--all", "--link", "t0")
+    assert "failed" not in output.splitlines()[-1]
+    assert f"in all: {338 if profile == 'pboc-16' else 349} passed" in output
+    assert card.read_bytes() == before
+
+
 def test_a_card_that_lacks_what_its_profile_has(card):
     output = sscard("conformance", "--image", card, "--profile", "sample", "--case", "DIRECTORY/*",
                     "--case", "DF01_RECORD/select")  # fmt: skip

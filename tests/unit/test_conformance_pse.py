@@ -16,7 +16,7 @@ from sscard.iso.sw import SW
 from sscard.perso.rsa_files import rsa_file
 from sscard.sample import new_card
 from sscard.spec.options import OPTIONS
-from sscard.testing.conformance import Effect, Outcome
+from sscard.testing.conformance import Effect, Outcome, to_html, to_json, to_junit, to_text
 
 CASES = {case.id: case for case in BANK_SUITE.cases("2010")}
 PROFILES = ["pboc", "pboc-only", "pboc-16", "pboc-ec", "pboc-contactless", "sample"]
@@ -86,6 +86,40 @@ OF_THE_BANK = [
     if option.name.startswith("pse_")
     or option.name in ("verify_state", "pin_malformed", "pin_decipherment")
 ]
+
+
+ENCIPHERED = {
+    "pse.df.DF01.dgi.0201": "70505A0A6210950000000000017F5F24033012315F25032001015F280201565F3401009F0702AB809F0D05D86004A8"
+    "009F0E0500100000009F0F05D86004F8008E100000000000000000440341031E031F00",
+    "pse.df.DF01.ef.EF91.size": 640,
+}  # fmt: skip
+"""A card whose CVM list begins with the enciphered PIN."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"pse.df.DF01.oda.pin": "pin"}, {"pin_decipherment": "wrong"}],
+    ids=["card's key", "own key", "counted as wrong"],
+)
+def test_the_enciphered_pin_of_cards_that_have_one(settings):
+    report = run_bank(bank_bench(new_card("pboc", ENCIPHERED | settings)), "VERIFY/*", "ODA/*")
+    assert not report.failures
+    three = {f"VERIFY/enciphered{form}" for form in ("", "-stale", "-spoilt")}
+    assert three <= set(ids(report, Outcome.PASSED))
+
+
+@pytest.mark.parametrize("aip", ["5C00", "7800", "1800"])
+def test_cards_that_offer_less(aip):
+    """SDA alone; no issuer authentication; no offline data authentication at all."""
+    card = debit_card(dgi_9104=f"8202{aip}940C080101001001020118010300")
+    report = run_bank(bank_bench(card))
+    assert not report.failures
+    passed = set(ids(report, Outcome.PASSED))
+    assert ("ISSUER_AUTH/right" in passed) is (aip == "5C00")
+    assert ("ISSUER_AUTH/unsupported" in passed) is (aip != "5C00")
+    assert ("ODA/static" in passed) is (aip != "1800")
+    assert ("ODA/dynamic" in passed) is (aip == "7800")
+    assert ("ODA/dynamic-unsupported" in passed) is (aip != "7800")
 
 
 LOOKED_AT = {
@@ -438,8 +472,16 @@ def test_a_ca_key_that_was_not_given():
 
 
 def test_no_report_shows_the_pin_or_the_holder(limited):
-    """PIN blocks and records are shown by their length alone."""
-    report = run_bank(bank_bench(limited.fork(), pin="654321"), "VERIFY/*")
-    shown = "".join(e.command + e.answer for r in report.failures for e in r.exchanges).upper()
-    assert "26654321" not in shown
+    """PIN blocks and records are shown by their length alone, also where everything fails."""
+
+    def broken(apdu, answer):
+        return b"\x6f\0" if apdu[1] in (0x82, 0x20) else answer[:-3] + answer[-2:]
+
+    for change in (broken, lambda apdu, answer: answer):
+        on = watched(bank_bench(limited.fork(), pin="654321"), change)
+        report = run_bank(on, "VERIFY/*", "RECORDS/*", "FIRST_AC/*", "LOG/*")
+        assert report.failures
+        shown = "".join(render(report) for render in (to_text, to_json, to_junit, to_html)).upper()
+        for secret in ("26654321", "6210950000000000017", "TEST CARDHOLDER".encode().hex()):
+            assert secret.upper() not in shown
     assert "[8 BYTES]" in shown
