@@ -380,6 +380,26 @@ def test_neutral_changes_of_the_bank_application_are_not_found(plant, limited, m
     assert not ids(run_bank(bank_bench(limited.fork())), Outcome.FAILED)
 
 
+def test_card_block_is_never_sent_with_its_mac(limited):
+    """Nothing takes it back: whoever checks MACs is not blocked, in whatever state it takes scripts."""
+    on = watched(bank_bench(limited.fork()))
+    vault, right = on.issuer, []
+    sound = vault.script_mac
+
+    def kept(card, atc, ac1, header, data):
+        mac = sound(card, atc, ac1, header, data)
+        if not data and atc == on.learnt["pse"].deal.atc:
+            right.append(header + mac)
+        return mac
+
+    on.issuer.script_mac = kept
+    run_bank(on, "STATES/*", "SCRIPTS/*", "SEPARATION/*", "BLOCKING/*")
+    sent = {apdu for apdu, _ in on.port.sent if apdu[1] == 0x16}
+    assert len(sent) > 5
+    assert not sent & set(right)
+    assert any(header[1:2] == b"\x16" for header in right), "it was computed, to be spoilt"
+
+
 def test_a_card_that_checks_no_script_mac_is_not_sent_a_card_block(limited, monkeypatch):
     """It would be blocked for good."""
     pse_plants.script_mac_not_checked(monkeypatch)
@@ -482,6 +502,6 @@ def test_no_report_shows_the_pin_or_the_holder(limited):
         report = run_bank(on, "VERIFY/*", "RECORDS/*", "FIRST_AC/*", "LOG/*")
         assert report.failures
         shown = "".join(render(report) for render in (to_text, to_json, to_junit, to_html)).upper()
-        for secret in ("26654321", "6210950000000000017", "TEST CARDHOLDER".encode().hex()):
+        for secret in ("26654321", "6210950000000000017", b"TEST CARDHOLDER".hex()):
             assert secret.upper() not in shown
     assert "[8 BYTES]" in shown

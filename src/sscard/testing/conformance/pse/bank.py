@@ -20,7 +20,6 @@ from sscard.testing.conformance.pse.transaction import TC, Enter, Generate, Opti
 __all__ = [
     "APPROVED",
     "Arpc",
-    "Blank",
     "ChangePin",
     "Keys",
     "Script",
@@ -122,7 +121,9 @@ class Script:
 
     `spoil`: bit (a bit of the MAC is wrong), data (another command's MAC), old (that of the
     transaction before), none (no MAC), long (eight bytes), longer (a byte of data more). `silent`:
-    a card must refuse it before it looks at the MAC, which may be zeros when there are no keys.
+    a card must refuse it before it looks at the MAC, which is zeros when there are no keys, and
+    for CARD BLOCK always.
+    `unknown`: PUT DATA of a tag that is refused before the MAC, and does not count.
     """
 
     title: str
@@ -131,6 +132,7 @@ class Script:
     answer: Answer = 0x9000
     spoil: str = ""
     silent: bool = False
+    unknown: bool = False
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
@@ -152,12 +154,13 @@ class Script:
         reply = bench.transmit(command)
         app.careless = app.careless or (self.spoil in _WRONG and reply.sw == SW.OK)
         bench.judge(self.title, command, reply, expected(bench, self.answer))
-        _remember(app, reply.sw, data, ins)
+        _remember(app, reply.sw, ins, uncounted=self.unknown or reply.sw == SW.WRONG_LENGTH)
 
     def _mac(self, bench: Bench, app: Application, head: bytes, data: bytes) -> bytes:
         if self.spoil in ("none", "long"):
             return b"" if self.spoil == "none" else bytes(8)
-        if self.silent and (missing_keys(bench) or app.bank_card is None or not app.deal.ac1):
+        keyless = missing_keys(bench) or app.bank_card is None or not app.deal.ac1
+        if self.silent and (keyless or self.header == _CARD_BLOCK):
             return bytes(_MAC)
         vault, card = issuer_of(bench)
         deal = app.deal
@@ -168,16 +171,14 @@ class Script:
         return bytes((mac[0] ^ 0x01, *mac[1:])) if self.spoil == "bit" else mac
 
 
-def _remember(app: Application, sw: SW, data: bytes, ins: int) -> None:
+def _remember(app: Application, sw: SW, ins: int, *, uncounted: bool) -> None:
     """What the card notes of a script (5.6)."""
     deal = app.deal
     taken = deal.phase in _LEGAL and deal.issuer != BAD and not deal.scripts_over
     if not taken:
         return
-    uncounted = sw == SW.WRONG_LENGTH or (deal.unknown_tag and sw == SW.WRONG_DATA)
     counted = deal.phase == Phase.SCRIPT and not uncounted
     deal.scripts_over = deal.scripts_over or sw == SW.SM_WRONG
-    deal.unknown_tag = False
     app.known = [_after(known, counted=counted, failed=sw != SW.OK) for known in app.known]
     if sw == SW.OK and ins in (0x1E, 0x18):
         deal.blocked = ins == 0x1E
@@ -244,21 +245,6 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Blank:
-    """Nothing is sent: the next PUT DATA is of a tag that the card does not have."""
-
-    title: str = "the tag is unknown"
-
-    def missing(self, bench: Bench) -> str:
-        """See `Step.missing`."""
-        return ""
-
-    def run(self, bench: Bench) -> None:
-        """See `Step.run`."""
-        application(bench).deal.unknown_tag = True
-
-
-@dataclass(frozen=True, slots=True)
 class Settle:
     """An online transaction that the issuer approves: what the card remembers is cleared.
 
@@ -303,18 +289,22 @@ class Settle:
 class Unblock:
     """Put an application back into use: PIN UNBLOCK and APPLICATION UNBLOCK, where they are due.
 
-    A PIN that had no tries left before the suite began stays as it was found.
+    A PIN that had no tries left before the suite began stays as it was found. `if_possible` does
+    nothing without keys.
     """
 
+    if_possible: bool = False
     title: str = "unblock what the case blocked"
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return missing_keys(bench)
+        return "" if self.if_possible else missing_keys(bench)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         app = application(bench)
+        if self.if_possible and missing_keys(bench):
+            return
         bench.reset()
         Enter().run(bench)
         if not app.deal.blocked and (app.tries != 0 or app.spent):

@@ -13,7 +13,6 @@ from sscard.testing.conformance.pse.application import (
 )
 from sscard.testing.conformance.pse.bank import (
     APPROVED,
-    Blank,
     ChangePin,
     Script,
     Settle,
@@ -68,8 +67,7 @@ def put_data_cases() -> Iterator[Case]:
         "6A80; it is a failed script that does not count.",
         Settle(),
         *CLOSED,
-        Blank(),
-        Script("PUT DATA 9F36", "04DA9F36", b"\0\0", 0x6A80),
+        Script("PUT DATA 9F36", "04DA9F36", b"\0\0", 0x6A80, unknown=True),
         *BEGIN,
         Generate(AAC),
     )

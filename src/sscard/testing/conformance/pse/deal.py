@@ -31,9 +31,9 @@ class Deal:
 
     `aip`, `afl`, `pdol_data` of GET PROCESSING OPTIONS; `ac1` the first cryptogram, `cvr` three
     bytes as a number; `issuer` None until an ARPC was given, then `BAD` or the ARC that came with
-    it; `exceeded` whether the PIN's last try went; `values` what the terminal gave last, by tag,
-    `cdol1` and `cdol2` the same as sent. `blocked` whether the application is. `scripts_over`
-    after a wrong MAC; `unknown_tag` when the next PUT DATA has one.
+    it; `exceeded` whether the PIN's last try went; `cdol1` and `cdol2` the data as sent.
+    `blocked` whether the application is; `scripts_over` after a wrong MAC. `answer` is the last
+    answer of GENERATE AC, `answers` are the kinds so far.
     """
 
     phase: str = Phase.SELECTED
@@ -48,10 +48,7 @@ class Deal:
     cash: bool = False
     blocked: bool = False
     scripts_over: bool = False
-    unknown_tag: bool = False
     cdol1: bytes = b""
     cdol2: bytes = b""
-    values: dict[int, bytes] = field(default_factory=dict)
-    first_values: dict[int, bytes] = field(default_factory=dict)
     answer: bytes = b""
     answers: list[str] = field(default_factory=list)

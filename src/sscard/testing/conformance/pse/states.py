@@ -112,8 +112,8 @@ def _in_state(state: str, way: tuple[Step, ...], name: str, sw: int) -> Case:
     if state == "OPEN" or (name in SCRIPTS and sw == 0x9000):
         effect = Effect.RESTORED
     back: tuple[Step, ...] | None = None
-    if state == "OPEN" or (name == "APPLICATION_BLOCK" and sw != 0x6985):
-        back = (Unblock(), Settle(if_possible=True))
+    if state == "OPEN" or (name == "APPLICATION_BLOCK" and state != "SELECTED"):
+        back = (Unblock(if_possible=True), Settle(if_possible=True))
     why = f"{sw:04X}." if sw != 0x6985 else "6985: it does not belong here, and changes nothing."
     return bank_case(
         f"STATES/{state}/{name}",

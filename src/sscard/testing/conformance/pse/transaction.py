@@ -117,8 +117,7 @@ class Options:
         if app.worn:
             raise NotRun(app.worn)
         deal = app.deal
-        deal.first_values = values_of(bench, app, self.terms)
-        command = options_of(app, deal.first_values)
+        command = options_of(app, values_of(bench, app, self.terms))
         reply = bench.exchange(self.title, command, Expect())
         before = int.from_bytes(app.elements.get(0x9F36, b""), "big")
         deal.phase, deal.pdol_data = Phase.INITIATED, command.data[2:]
@@ -263,14 +262,14 @@ class _Reading:
     def _take(self, step: Generate, found: Cryptogram) -> None:
         deal, kind = self.app.deal, _NAMES[found.cid & _KIND]
         was_open = deal.blocked or self.app.tries == 0
-        deal.cvr, deal.values = found.cvr, self.values
+        deal.cvr = found.cvr
         deal.answers.append(kind)
         self.app.issuer_data = found.issuer_data
         self.bench.kept["cid"] = bytes((found.cid,))
         if step.arc:
             deal.phase = Phase.SCRIPT
             return
-        deal.ac1, deal.first_values = found.value, deal.first_values | self.values
+        deal.ac1 = found.value
         opens = was_open and (deal.blocked or is_set(self.bench, "pse_open_without_pin", "yes"))
         deal.phase = Phase.OPEN if opens else Phase.FINISHED
         if kind == "ARQC":
