@@ -151,6 +151,16 @@ def test_what_the_reference_leaves_open_is_no_failure(option):
             assert not ids(run_bank(on, *names), Outcome.FAILED)
 
 
+def test_a_bank_that_does_not_know_how_its_card_changes_pins():
+    """6A80 to either P2 says nothing of a card whose switches nobody told; told, it is a failure."""
+    names = ("SCRIPTS/PIN_CHANGE/before", "SCRIPTS/PIN_CHANGE/with-current")
+    on = bank_bench(new_card("pboc", {"pse_pin_change_key": "AC"}))
+    assert ids(run_bank(on, *names), Outcome.NOT_RUN) == list(names)
+    usual = {"pse_pin_change_key": "ENC", "pse_pin_change_roles": "emv"}
+    on = bank_bench(new_card("pboc", {"pse_pin_change_key": "AC"}), switches=usual)
+    assert ids(run_bank(on, *names), Outcome.FAILED) == list(names)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "case"),
     [

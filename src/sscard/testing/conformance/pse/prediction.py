@@ -5,6 +5,7 @@ card remembers of earlier transactions. Where that is not known the first answer
 what can be seen from outside; the second follows from the first.
 """
 
+from itertools import product
 from typing import NamedTuple
 
 from sscard.iso.text import from_n
@@ -20,6 +21,9 @@ _KINDS = {"AAC": 0b00, "TC": 0b01, "ARQC": 0b10}
 _FIRST_MASK = 0xFF5002
 """CVR bits of a first answer that do not hang on earlier transactions: byte 2, PIN tries and new
 card in byte 3, DDA in byte 4."""
+
+
+_Y1, _DECLINED = "Y1", "05"
 
 
 class Foreseen(NamedTuple):
@@ -137,11 +141,13 @@ def foreseen_second(
     known = app.known or [Hypothesis(rules, counters) for rules in rules_of(bench)]
     # amounts spent offline decide when the terminal is alone: without them either answer passes
     unsure = alone and not app.known and 0x9F5C in app.elements
+    # Y1 approves in one implementation alone (14 #24): the card may as well decline
+    arcs = (arc, _DECLINED) if arc == _Y1 else (arc,)
     found = []
-    for rules, state in known:
+    for (rules, state), code in product(known, arcs):
         kind, cid, cvr, after = second(
             tags_of(app), state | {"atc": deal.atc}, terminal_of(values), asked,
-            aip=deal.aip[0], cvr=deal.cvr, arc=arc, issuer=deal.issuer, tries=app.tries,
+            aip=deal.aip[0], cvr=deal.cvr, arc=code, issuer=deal.issuer, tries=app.tries,
             blocked=deal.blocked, rules=rules,
         )  # fmt: skip
         hypothesis = Hypothesis(rules, after) if app.known else None
