@@ -11,10 +11,12 @@ from functools import lru_cache
 from sscard.spec.ssse import VERSIONS
 from sscard.testing.conformance.model import Case, Suite
 from sscard.testing.conformance.ssse.access import safety_cases
+from sscard.testing.conformance.ssse.account import account_cases
 from sscard.testing.conformance.ssse.authentication import (
     authentication_cases,
     key_version_cases,
 )
+from sscard.testing.conformance.ssse.blocking import blocking_cases
 from sscard.testing.conformance.ssse.commands import place_of
 from sscard.testing.conformance.ssse.identity import (
     absent,
@@ -24,6 +26,7 @@ from sscard.testing.conformance.ssse.identity import (
     survey,
 )
 from sscard.testing.conformance.ssse.pin import pin_cases
+from sscard.testing.conformance.ssse.protected import protected_cases
 from sscard.testing.conformance.ssse.records import record_cases
 
 __all__ = ["SSSE_SUITE"]
@@ -38,6 +41,9 @@ def _sections(generation: str) -> dict[str, str]:
         "KEY_VER1": "keys in version 01",
         "KEY_VER2": "keys in version 02",
         "KEY_VER3": "keys in version 03",
+        "SECURE_MESSAGING": "updates under line protection",
+        "BLOCKING": "applications blocked and unblocked",
+        "ACCOUNT": "medical account",
     }
     for directory in VERSIONS[generation]:
         place = place_of(directory)
@@ -59,6 +65,9 @@ def _all(generation: str) -> Iterator[Case]:
     yield from authentication_cases()
     for version in (1, 2, 3):
         yield from key_version_cases(generation, version)
+    yield from protected_cases(generation)
+    yield from blocking_cases(generation)
+    yield from account_cases()
     for directory in VERSIONS[generation]:
         yield from record_cases(directory)
         yield from safety_cases(generation, directory)
