@@ -1,5 +1,7 @@
 """A bench for conformance suites over cards in memory, for tests."""
 
+from itertools import count
+
 from sscard.card import Card, Link
 from sscard.keys.vault import BankVault, CardForms, Party, Root
 from sscard.perso.roots import demo_vault
@@ -35,7 +37,9 @@ class Wrapped:
 
 def bench(card: Card, keys: str | None = "v2", *, pin: bytes | None = PIN, link: Link = "apdu"):
     """Return a bench with a card in it, and the test keys of a profile."""
-    source = None if keys is None else VaultSource(demo_vault(keys))
+    source = None
+    if keys is not None:
+        source = VaultSource(demo_vault(keys), next_number=count(1).__next__)
     return Bench(MemoryPort(PoweredSlot(card, link=link)), source, pin)
 
 

@@ -201,7 +201,7 @@ def test_ssse_2_3_all_differences_of_v3_from_v2():
     states = ("none", "PIN", "K04", "K05", "K06", "K0D")
     reads = {f"SSSE_SAFETY/EF06/read/{state}" for state in states}
     writes = {name for name in older if name.startswith("SSSE_SAFETY/EF06/update/")}
-    assert changed == records | reads | writes | {"CHECKLIST/version"}
+    assert changed == records | reads | writes | {"CHECKLIST/version", "SECURE_MESSAGING/SSSE/EF06"}
     lost = {f"SSSE_SAFETY/EF06/read/{s}" for s in ("after-reset", "after-select-SSSE", "wrong-K0A")}
     assert newer.keys() - older.keys() == lost
     assert not older.keys() - newer.keys()

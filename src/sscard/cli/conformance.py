@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from datetime import date
 from fnmatch import fnmatchcase
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -238,6 +239,7 @@ def _sources(
     link: str,
 ) -> "tuple[CryptoSource | None, dict[int, CryptoSource]]":
     """Return whoever computes, one of three options or nobody, and the keys' later versions."""
+    from sscard.perso.roots import demo_vault
     from sscard.terminal import VaultSource
     from sscard.vaults.file import FileVault
 
@@ -249,10 +251,12 @@ def _sources(
         there = {info.version for info in keys.list_keys()}
         oldest = 1 if there > {1} else None
         later: dict[int, CryptoSource] = {n: VaultSource(keys, version=n) for n in there - {1}}
-        return VaultSource(keys, version=oldest), later
+        return VaultSource(keys, version=oldest, next_number=count(1).__next__), later
     if psam is None and profile is None:
         return None, {}
-    return key_source(stack, psam, profile or "", link_of(link)), {}
+    if psam is None:
+        return VaultSource(demo_vault(str(profile)), next_number=count(1).__next__), {}
+    return key_source(stack, psam, "", link_of(link)), {}
 
 
 def _switches(dialect: "Sequence[str] | None", facts: Facts) -> "tuple[Dialect, Mapping[str, str]]":

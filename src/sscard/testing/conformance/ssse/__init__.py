@@ -42,7 +42,7 @@ def _sections(generation: str) -> dict[str, str]:
         "KEY_VER2": "keys in version 02",
         "KEY_VER3": "keys in version 03",
         "SECURE_MESSAGING": "updates under line protection",
-        "BLOCKING": "applications blocked and unblocked",
+        "APPLICATION_BLOCK": "applications blocked and unblocked",
         "ACCOUNT": "medical account",
     }
     for directory in VERSIONS[generation]:

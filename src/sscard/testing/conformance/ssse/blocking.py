@@ -1,4 +1,4 @@
-"""`BLOCKING`: an application blocked for a time and unblocked again (ssse-lb002 4.7, 4.8).
+"""`APPLICATION_BLOCK`: an application blocked for a time and unblocked again (ssse-lb002 4.7, 4.8).
 
 Only what has a lock key in the table of 4.1 can be blocked by it: DF03, DF04, DF06 and, with BK,
 the SSSE. A block for good and CARD BLOCK are in no case: nobody could undo them.
@@ -51,7 +51,7 @@ def _cases(place: str, kid: int) -> Iterator[Case]:
 
     def case(name: str, title: str, why: str, *steps: Step) -> Case:
         return Case(
-            f"BLOCKING/{place}/{name}",
+            f"APPLICATION_BLOCK/{place}/{name}",
             f"{title}, {place}",
             _SOURCE,
             why,
