@@ -78,10 +78,16 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
     "package-index": _package_index,
     "pcsc_scan": lambda: _program("pcsc_scan"),
     "pcscd": lambda: _program("pcscd"),
+    "podman": lambda: _program("podman"),
     "pyscard": _pyscard,
     "scriptor": lambda: _program("scriptor"),
     "softhsm2": lambda: _program("softhsm2-util") and SOFTHSM2.exists() and _module("pkcs11"),
     "vpcd": VPCD_DRIVER.exists,
+}
+
+REASONS = {
+    "package-index": "pip reaches no package index: nothing can be installed afresh",
+    "podman": "podman is not installed: apt-get install podman",
 }
 
 
@@ -89,9 +95,7 @@ def require_component(component: str) -> None:
     """Skip the running test when `component` is not installed; under CI=true, fail it."""
     if COMPONENTS[component]():
         return
-    reason = f"{component} is not installed: run make deps as root"
-    if component == "package-index":
-        reason = "pip reaches no package index: nothing can be installed afresh"
+    reason = REASONS.get(component, f"{component} is not installed: run make deps as root")
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
