@@ -62,7 +62,15 @@ def _module(name: str) -> bool:
 def _package_index() -> bool:
     """Whether pip reaches the index it is set up with."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ("download", "--quiet", "--no-deps", "--no-cache-dir", "--dest", folder, "iniconfig")
+        words = (
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-cache-dir",
+            "--dest",
+            folder,
+            "iniconfig",
+        )
         command = [sys.executable, "-m", "pip", *words]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 

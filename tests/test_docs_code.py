@@ -45,7 +45,7 @@ def test_what_is_not_run_says_why():
     ]
 
 
-@pytest.mark.parametrize("page", [page for page in docs_blocks.PAGES], ids=name)
+@pytest.mark.parametrize("page", docs_blocks.PAGES, ids=name)
 def test_every_block_is_seen(page: Path):
     """A fence that is indented, or not closed, would hide code from these tests."""
     text = page.read_text(encoding="utf-8")

@@ -85,15 +85,15 @@ def test_pipelines_and_page_use_the_same_profiles():
 @pytest.mark.requires("podman")
 def test_the_image_is_built_and_runs_tests_without_network(tmp_path):
     """The commands of the page; a card over pcscd, a trace in JUnit."""
-    (block,) = [
-        block for block in docs_blocks.blocks(PAGE) if "podman build" in block.code
-    ]
+    (block,) = [block for block in docs_blocks.blocks(PAGE) if "podman build" in block.code]
     wheel, build, run = block.code.splitlines()
     image = tmp_path / "image"
     image.mkdir()
     shutil.copy(FILES / "Containerfile", image)
     (tmp_path / "test_it.py").write_text(PROJECT, encoding="utf-8")
-    pip = wheel.replace("pip ", f"{sys.executable} -m pip ", 1).replace("/path/to/sscard", str(ROOT))
+    pip = wheel.replace("pip ", f"{sys.executable} -m pip ", 1).replace(
+        "/path/to/sscard", str(ROOT)
+    )
     typed(pip, tmp_path)
     typed(build, tmp_path)
     said = typed(run, tmp_path, code=1)

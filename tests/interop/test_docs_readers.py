@@ -22,8 +22,6 @@ def test_the_commands_of_a_page_at_a_reader(page, serve, slots, clients, tmp_pat
     for block in docs_blocks.blocks(page):
         if block.kind == "file":
             docs_blocks.write(block, tmp_path)
-        elif block.kind == "sh":
-            docs_blocks.shell(block, tmp_path)
         elif block.kind == "in a reader":
             code = docs_blocks.in_reader(block, slots[0].name)
             docs_blocks.shell(block, tmp_path, code, **clients.environment)

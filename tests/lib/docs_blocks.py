@@ -5,7 +5,7 @@ first error; all blocks of a page share a folder, empty at first. A comment in t
 block says otherwise:
 
     <!-- file: NAME -->       the block, in any language, is written to that file
-    <!-- in a reader: NAME -->  run where a virtual reader stands in for the reader of that name
+    <!-- in a reader: NAME -->  run by itself, a virtual reader in place of the one of that name
     <!-- not run: REASON -->  cannot be run here; the reason says why, or which test does it
 """
 
@@ -64,10 +64,11 @@ def shell(block: Block, folder: Path, code: str = "", **environment: str) -> str
     """Run an `sh` block with our programs first on the path; return what it says."""
     programs = str(Path(sys.executable).parent)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    clean |= environment
     done = subprocess.run(
         ["sh", "-eu", "-c", code or block.code],
         cwd=folder,
-        env={**clean, "PATH": programs + os.pathsep + os.environ["PATH"], **environment},
+        env={**clean, "PATH": programs + os.pathsep + os.environ["PATH"]},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -135,7 +135,9 @@ def test_passes(sscard_reader):
 def test_a_test_that_passed_shows_its_trace_when_asked(project, word):
     result = project(PASSES)(word)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*= PASSES =*", "*sscard: APDU trace*", "1. SELECT*", "2. VERIFY*"])
+    result.stdout.fnmatch_lines(
+        ["*= PASSES =*", "*sscard: APDU trace*", "1. SELECT*", "2. VERIFY*"]
+    )
     result.stdout.no_fnmatch_line("*0020000003*")
     assert str(result.stdout).count("2. VERIFY") == 1, "once, not at setup and teardown too"
 
