@@ -81,19 +81,18 @@ print("\\n".join(failed))
     assert (code, said.strip()) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "import fcntl",
-        "from pwd import getpwnam",
-        "import os; os.getuid",
-        "import signal; signal.SIGHUP",
-    ],
-)
-def test_a_module_that_wants_posix_would_be_found(line):
-    code, said = run(line)
-    assert code == 1
-    assert "ModuleNotFoundError" in said or "AttributeError" in said
+def test_a_module_that_wants_posix_would_be_found():
+    code, said = run(
+        """
+for line in ("import fcntl", "from pwd import getpwnam", "os.getuid", "signal.SIGHUP", "os.name"):
+    try:
+        exec(line)
+    except (ImportError, AttributeError):
+        continue
+    print(line)
+"""
+    )
+    assert (code, said.strip()) == (0, "os.name")
 
 
 def test_the_command_line_makes_and_reads_a_card(tmp_path):
