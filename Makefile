@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help deps demo test lint unit in-process package soak bench docs clean pcsc-packages
+.PHONY: help deps demo test lint unit in-process package container soak bench docs clean pcsc-packages
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ package: $(VENV)/.stamp-test # wheel and sdist, installed and started elsewhere
 	"$$away/venv/bin/python" -m pip --quiet install "$$wheel"; \
 	cd "$$away"; venv/bin/sscard --version; venv/bin/python -c "import sscard"
 	@echo "package: $$(cd dist && echo *) installed from the wheel and started"
+
+container: $(VENV)/.stamp-test ## build the image of the CI how-to, run tests in it without network
+	$(BIN)/python -m pytest -m "" tests/interop/test_container.py
 
 soak: $(VENV)/.stamp-test ## every test, the long ones too, with far more random examples
 	SSCARD_HYPOTHESIS=soak $(PYTEST) -m "" $(PYTEST_ARGS)

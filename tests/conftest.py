@@ -3,6 +3,9 @@
 import importlib
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,6 +59,22 @@ def _module(name: str) -> bool:
     return True
 
 
+def _package_index() -> bool:
+    """Whether pip reaches the index it is set up with."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = (
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-cache-dir",
+            "--dest",
+            folder,
+            "iniconfig",
+        )
+        command = [sys.executable, "-m", "pip", *words]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 EMVTOOL = Path(__file__).parents[1] / ".venv-emv/bin/emvtool"
 
 COMPONENTS: dict[str, Callable[[], bool]] = {
@@ -64,12 +83,19 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
     "emvtool": EMVTOOL.exists,
     "java": lambda: _program("javac"),
     "opensc-tool": lambda: _program("opensc-tool"),
+    "package-index": _package_index,
     "pcsc_scan": lambda: _program("pcsc_scan"),
     "pcscd": lambda: _program("pcscd"),
+    "podman": lambda: _program("podman"),
     "pyscard": _pyscard,
     "scriptor": lambda: _program("scriptor"),
     "softhsm2": lambda: _program("softhsm2-util") and SOFTHSM2.exists() and _module("pkcs11"),
     "vpcd": VPCD_DRIVER.exists,
+}
+
+REASONS = {
+    "package-index": "pip reaches no package index: nothing can be installed afresh",
+    "podman": "podman is not installed: apt-get install podman",
 }
 
 
@@ -77,7 +103,7 @@ def require_component(component: str) -> None:
     """Skip the running test when `component` is not installed; under CI=true, fail it."""
     if COMPONENTS[component]():
         return
-    reason = f"{component} is not installed: run make deps as root"
+    reason = REASONS.get(component, f"{component} is not installed: run make deps as root")
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

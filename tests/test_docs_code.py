@@ -1,32 +1,66 @@
-"""The code in the documentation runs, block after block, in one namespace a page."""
+"""The code in the documentation runs, block after block; `docs_blocks` says how."""
 
-import re
 from pathlib import Path
 
+import docs_blocks
 import pytest
+from docs_blocks import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUN = {"python": 1, "sh": 1, "file": 0}
 PAGES = [
-    page
-    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-    if BLOCK.search(page.read_text(encoding="utf-8"))
+    page for page in docs_blocks.PAGES if any(RUN.get(b.kind) for b in docs_blocks.blocks(page))
 ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_the_code_of_a_page_runs(page: Path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = page.read_text(encoding="utf-8")
     names: dict[str, object] = {"__name__": "docs"}
-    ran = 0
-    for match in BLOCK.finditer(text):
-        lines_before = text.count("\n", 0, match.start(1))
-        exec(compile("\n" * lines_before + match[1], str(page), "exec"), names)
-        ran += 1
-    assert ran == len(BLOCK.findall(text)) > 0
+    for block in docs_blocks.blocks(page):
+        if block.kind == "file":
+            docs_blocks.write(block, tmp_path)
+        elif block.kind == "python":
+            docs_blocks.python(block, names)
+        elif block.kind == "sh":
+            docs_blocks.shell(block, tmp_path)
 
 
 def test_the_pages_that_must_show_code_do():
-    named = {page.relative_to(ROOT).as_posix() for page in PAGES}
+    named = {name(page) for page in PAGES}
     assert {"README.md", "README.zh-CN.md", "docs/tutorial.md"} <= named
+    how_tos = {"testing-your-terminal", "testing-your-cos", "fuzzing", "continuous-integration"}
+    assert {f"docs/{page}.md" for page in how_tos} <= named
+
+
+def test_what_is_not_run_says_why():
+    marked = [b for page in docs_blocks.PAGES for b in docs_blocks.blocks(page) if b.mark]
+    assert any(block.mark == "not run" for block in marked)
+    assert not [str(block) for block in marked if not block.value]
+    assert not [
+        str(block) for block in marked if block.mark == "not run" and block.language == "python"
+    ]
+
+
+@pytest.mark.parametrize("page", docs_blocks.PAGES, ids=name)
+def test_every_block_is_seen(page: Path):
+    """A fence that is indented, or not closed, would hide code from these tests."""
+    text = page.read_text(encoding="utf-8")
+    fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
+    assert len(fences) % 2 == 0
+    opened = [line.strip() for line in fences[::2] if line.strip() != "```"]
+    assert opened == [f"```{block.language}" for block in docs_blocks.blocks(page)]
+
+
+def test_a_block_that_fails_is_told_with_its_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("words\n\n```sh\nfalse\ntrue\n```\n```python\n1 / 0\n```\n", encoding="utf-8")
+    first, second = docs_blocks.blocks(page)
+    with pytest.raises(AssertionError, match=r"page.md:3: exit code 1"):
+        docs_blocks.shell(first, tmp_path)
+    with pytest.raises(ZeroDivisionError) as error:
+        docs_blocks.python(second, {})
+    assert error.traceback[-1].lineno + 1 == 8

@@ -125,6 +125,28 @@ def test_fails(sscard_reader):
     assert "0020000003" not in text
 
 
+PASSES = """
+def test_passes(sscard_reader):
+    assert verify(sscard_reader) == "9000"
+"""
+
+
+@pytest.mark.parametrize("word", ["-rP", "-rA"])
+def test_a_test_that_passed_shows_its_trace_when_asked(project, word):
+    result = project(PASSES)(word)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*= PASSES =*", "*sscard: APDU trace*", "1. SELECT*", "2. VERIFY*"]
+    )
+    result.stdout.no_fnmatch_line("*0020000003*")
+    assert str(result.stdout).count("2. VERIFY") == 1, "once, not at setup and teardown too"
+
+
+@pytest.mark.parametrize("words", [(), ("-ra",)])
+def test_a_test_that_passed_is_silent_otherwise(project, words):
+    project(PASSES)(*words).stdout.no_fnmatch_line("*APDU trace*")
+
+
 @pytest.mark.parametrize(
     "apdu", ["002000000312345678", "0020000008123456", "0020000002123456", "00200000123456"]
 )
@@ -245,6 +267,28 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
         result.stdout.fnmatch_lines(["*'Bench 3' is no reader; there are: Bench 1, Bench 2*"])
 
 
+def test_a_program_that_takes_the_first_reader_takes_the_one_named(project):
+    from smartcard.System import readers
+
+    from sscard.sample import sample_card
+    from sscard.states import card_in_state
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    run = project("""
+from smartcard.System import readers
+
+def test_unchanged_code(sscard_reader, sscard_trace):
+    assert [str(reader) for reader in readers()] == ["Bench 2"]
+    assert verify(readers()[0]) == "6983"
+    assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
+""")
+    sample = VirtualReader("Bench 1", sample_card())
+    blocked = VirtualReader("Bench 2", card_in_state("pin-blocked"))
+    with installed(sample, blocked, alone=True):
+        run("--sscard-reader", "Bench 2").assert_outcomes(passed=1)
+        assert [str(reader) for reader in readers()] == ["Bench 1", "Bench 2"], "all are back"
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -285,7 +329,7 @@ def test_the_tests_of_the_page_pass(pytester):
     """The page's blocks are one test file; what needs pcscd is run in tests/interop."""
     pytester.makepyfile(page_blocks())
     result = pytester.runpytest("-p", "no:cacheprovider", "-k", "not opensc")
-    result.assert_outcomes(passed=8, deselected=1)
+    result.assert_outcomes(passed=9, deselected=1)
 
 
 def page_blocks():

@@ -238,7 +238,7 @@ class Kit:
         Errors: `TransportError` without pyscard, or for a reader that is not there.
         """
         try:
-            from sscard.transport.pcsc import watched_reader  # noqa: PLC0415
+            from sscard.transport.pcsc import watched  # noqa: PLC0415
             from sscard.transport.pyscard_reader import VirtualReader, installed  # noqa: PLC0415
         except ImportError as error:
             raise TransportError(
@@ -251,11 +251,8 @@ class Kit:
             with installed(reader, alone=True):
                 yield reader
 
-        @contextmanager
-        def real(name: str) -> Iterator[Any]:
-            yield watched_reader(name, self.trace.note)
-
-        return in_process() if self.reader_name is None else real(self.reader_name)
+        name = self.reader_name
+        return in_process() if name is None else watched(name, self.trace.note)
 
     def _traced(self, card: Card) -> Card:
         card.trace(self.trace.listen)

@@ -57,11 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
+    call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the explained trace into the report of a test that failed."""
+    """Put the explained trace into the report of a test that failed; with -rP, that passed, too."""
     report = yield
     kit = item.stash.get(_KIT, None)
-    if kit is not None and report.failed and kit.trace:
+    passed = report.passed and call.when == "call"
+    shown = report.failed or (passed and set("PA") & set(item.config.getoption("reportchars", "")))
+    if kit is not None and shown and kit.trace:
         title, text = "sscard: APDU trace", kit.trace.explained()
         add = getattr(report.longrepr, "addsection", None)
         if add is not None:
@@ -111,7 +114,7 @@ def sscard_profile(_sscard_kit: "Kit") -> "Callable[..., Card]":
 def sscard_reader(_sscard_kit: "Kit") -> Iterator[Any]:
     """A pyscard reader with the card in it: in process, or the one `--sscard-reader` names.
 
-    While the test runs, the reader in process is the only one pyscard knows of.
+    While the test runs, `smartcard.System.readers()` lists no other.
     """
     from sscard.errors import TransportError  # noqa: PLC0415
 

@@ -9,8 +9,8 @@ Source: pcsc, "pyscard facts" and "T=0, T=1, 61xx, 6Cxx".
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from smartcard.CardConnection import CardConnection
 from smartcard.CardConnectionObserver import CardConnectionObserver
 from smartcard.Exceptions import NoCardException, SmartcardException
 from smartcard.pcsc.PCSCExceptions import BaseSCardException
+from smartcard.reader.ReaderFactory import ReaderFactory
 from smartcard.System import readers
 
 from sscard.errors import TransportError
@@ -35,7 +36,7 @@ from sscard.transport.port import (
     ReaderBusy,
 )
 
-__all__ = ["PcscPort", "Protocol", "reader_names", "watched_reader"]
+__all__ = ["PcscPort", "Protocol", "reader_names", "watched"]
 
 _SHORTEST = 4
 """Bytes of the shortest command: a reader takes less for orders of its own (vpcd rule 4)."""
@@ -270,12 +271,22 @@ def _named(name: str) -> Any:
     raise ReaderAbsent(f"{name!r} {problem}; there are: {there}")
 
 
-def watched_reader(name: str, listener: Callable[[bytes, bytes], object]) -> Any:
-    """Return pyscard's own reader of a name, each of whose connections tells what passes.
+@contextmanager
+def watched(name: str, listener: Callable[[bytes, bytes], object]) -> Iterator[Any]:
+    """Give pyscard's own reader of a name, each of whose connections tells what passes.
 
-    `listener` gets every command with its answer, data and status word. Errors: `ReaderAbsent`.
+    Until the end of the block it is the only one in `smartcard.System.readers()`, so that a
+    program that takes the first reader takes this one. `listener` gets every command with its
+    answer, data and status word. Errors: `ReaderAbsent`.
     """
-    return _WatchedReader(_named(name), listener)
+    reader = _WatchedReader(_named(name), listener)
+    methods = ReaderFactory.factorymethods
+    before = list(methods)
+    methods[:] = [lambda groups=None: [reader]]
+    try:
+        yield reader
+    finally:
+        methods[:] = before
 
 
 class _WatchedReader:
