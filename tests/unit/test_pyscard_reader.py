@@ -188,8 +188,11 @@ def test_a_card_taken_out_is_gone_for_its_connections(reader):
         with pytest.raises(CardConnectionException) as error:
             connection.transmit(SSSE)
         assert code(error) == 0x80100069
-    with pytest.raises(CardConnectionException):
+    with pytest.raises(NoCardException) as error:
         connection.reconnect()
+    assert code(error) == 0x80100069
+    with pytest.raises(CardConnectionException, match="not connected"):
+        connection.transmit(SSSE)
     with pytest.raises(NoCardException):
         connected(reader)
     reader.insert(PoweredSlot(sample_card()))
@@ -214,6 +217,86 @@ def test_power_lost_in_mid_command_is_a_card_without_power(module):
     with pytest.raises(CardConnectionException) as error:
         connection.transmit(SSSE)
     assert code(error) == 0x80100067
+
+
+def test_a_connection_nobody_holds_any_more_lets_the_card_go(reader):
+    from smartcard.scard import SCARD_SHARE_EXCLUSIVE
+
+    forgotten = connected(reader)
+    forgotten.transmit(SSSE)
+    assert forgotten.transmit(PIN)[1:] == (0x90, 0x00)
+    del forgotten
+    alone = connected(reader, mode=SCARD_SHARE_EXCLUSIVE)
+    assert alone.transmit(NUMBER)[1:] != (0x90, 0x00), "the card has lost its power in between"
+
+
+def test_a_released_connection_is_over(reader):
+    from smartcard.Exceptions import CardConnectionException
+
+    connection = connected(reader)
+    connection.release()
+    connection.release()
+    with pytest.raises(CardConnectionException, match="released"):
+        connection.connect()
+    with connected(reader) as other:
+        assert other.transmit(SSSE)[1:] == (0x90, 0x00)
+    with pytest.raises(CardConnectionException, match="not connected"):
+        other.transmit(SSSE)
+
+
+def test_a_reconnection_agrees_on_mode_and_protocol_anew(reader):
+    from smartcard.CardConnection import CardConnection
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.scard import SCARD_LEAVE_CARD, SCARD_SHARE_EXCLUSIVE
+
+    one, other = connected(reader), connected(reader, disposition=SCARD_LEAVE_CARD)
+    with pytest.raises(CardConnectionException) as error:
+        one.reconnect(mode=SCARD_SHARE_EXCLUSIVE)
+    assert code(error) == 0x8010000B
+    other.reconnect(mode=SCARD_SHARE_EXCLUSIVE)  # a reconnection that failed has let go
+    with pytest.raises(CardConnectionException) as error:
+        connected(reader)
+    assert code(error) == 0x8010000B
+    other.reconnect()
+    assert connected(reader).transmit(SSSE)[1:] == (0x90, 0x00), "shared again"
+    other.reconnect()
+    with pytest.raises(CardConnectionException) as error:
+        other.reconnect(protocol=CardConnection.T1_protocol)
+    assert code(error) == 0x8010000F
+
+
+def test_a_reconnection_does_not_break_into_a_transaction(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+
+    one = ExclusiveTransmitCardConnection(reader.createConnection())
+    one.connect()
+    other = connected(reader)
+    one.lock()
+    one.transmit(SSSE)
+    with pytest.raises(CardConnectionException) as error:
+        other.reconnect()
+    assert code(error) == 0x8010000B
+    assert one.transmit(NUMBER)[1:] == (0x90, 0x00), "nobody has reset the card"
+
+
+def test_a_command_is_sent_in_the_protocol_of_the_connection(reader):
+    from smartcard.CardConnection import CardConnection
+    from smartcard.Exceptions import CardConnectionException
+
+    connection = reader.createConnection()
+    connection.setProtocol(CardConnection.T1_protocol)
+    with pytest.raises(CardConnectionException) as error:
+        connection.connect()
+    assert code(error) == 0x8010000F
+    connection.connect(CardConnection.T0_protocol)
+    for protocol in (CardConnection.T0_protocol, CardConnection.RAW_protocol, None):
+        assert connection.transmit(SSSE, protocol)[1:] == (0x90, 0x00)
+    with pytest.raises(CardConnectionException) as error:
+        connection.transmit(SSSE, CardConnection.T1_protocol)
+    assert code(error) == 0x8010000F
+    with pytest.raises(CardConnectionException, match="Invalid protocol"):
+        connection.transmit(SSSE, CardConnection.T15_protocol)
 
 
 def test_too_short_a_command_and_no_connection(reader):

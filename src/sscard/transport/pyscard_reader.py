@@ -24,6 +24,7 @@ from smartcard.Exceptions import (
     CardConnectionException,
     CardRequestTimeoutException,
     NoCardException,
+    SmartcardException,
 )
 from smartcard.ExclusiveConnectCardConnection import ExclusiveConnectCardConnection
 from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
@@ -38,7 +39,11 @@ from sscard.transport.slot import Disposition, Grip, Slot, SlotError, SlotProble
 __all__ = ["VirtualConnection", "VirtualReader", "installed"]
 
 _T0, _T1 = CardConnection.T0_protocol, CardConnection.T1_protocol
-_ABSENT = frozenset({SlotProblem.NO_CARD})
+_RAW = CardConnection.RAW_protocol
+_BITS = (_T0, _T1)
+"""pyscard's bit for a protocol, by its number."""
+_HEADERS = frozenset({_T0, _T1, _RAW})
+_ABSENT = frozenset({SlotProblem.NO_CARD, SlotProblem.REMOVED})
 _DISPOSITIONS = {
     scard.SCARD_LEAVE_CARD: Disposition.LEAVE,
     scard.SCARD_RESET_CARD: Disposition.RESET,
@@ -102,34 +107,50 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
         self._slot = reader.slot
         self._grip: Grip | None = None
         self._disposition = Disposition.UNPOWER
+        self._released = False
 
     # ---- its life ----
 
     def connect(
         self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None
     ) -> None:
-        """Connect to the card, shared unless `mode` says SCARD_SHARE_EXCLUSIVE."""
+        """Connect to the card, shared unless `mode` says SCARD_SHARE_EXCLUSIVE.
+
+        Without `protocol`, in the one last spoken or set with `setProtocol`.
+        """
         super().connect(protocol)
-        if mode == scard.SCARD_SHARE_DIRECT:
-            raise CardConnectionException(
-                "a reader in process has no direct mode", hresult=scard.SCARD_E_INVALID_VALUE
-            )
+        if self._released:
+            raise CardConnectionException("Context already released")
+        exclusive = _exclusively(mode)
         self._let_go()
         self._disposition = _disposition(disposition, Disposition.UNPOWER)
-        with _as_pyscard("Unable to connect"):
-            grip = self._slot.connect(
-                _numbers(protocol or _T0 | _T1), exclusive=mode == scard.SCARD_SHARE_EXCLUSIVE
-            )
+        with _as_pyscard("Unable to connect", absent=_ABSENT):
+            grip = self._slot.connect(_numbers(protocol or self.getProtocol()), exclusive=exclusive)
         self._grip = grip
-        self.setProtocol(_T1 if grip.protocol else _T0)
+        self.setProtocol(_BITS[grip.protocol])
 
     def reconnect(
         self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None
     ) -> None:
-        """Take the card anew, by default with a reset."""
+        """Take the card anew, by default with a reset, which its end then repeats.
+
+        One that fails ends the connection.
+        """
         super().reconnect(protocol)
-        with _as_pyscard("Unable to reconnect"):
-            self._held().reconnect(_disposition(disposition, Disposition.RESET))
+        grip, exclusive = self._held(), _exclusively(mode)
+        self._disposition = _disposition(disposition, Disposition.RESET)
+        try:
+            with _as_pyscard("Unable to reconnect", absent=_ABSENT):
+                grip.reconnect(
+                    self._disposition,
+                    _numbers(protocol or self.getProtocol()),
+                    exclusive=exclusive,
+                )
+        except SmartcardException:
+            self._grip = None
+            grip.disconnect(Disposition.LEAVE)
+            raise
+        self.setProtocol(_BITS[grip.protocol])
 
     def disconnect(self) -> None:
         """Let the card go, as `connect` was told to leave it."""
@@ -139,8 +160,15 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
 
     def release(self) -> None:
         """Let the card go for good."""
-        super().release()
-        self.disconnect()
+        if not self._released:
+            super().release()
+            self.disconnect()
+            self._released = True
+
+    def __del__(self) -> None:
+        """A connection nobody holds any more lets the card go."""
+        if hasattr(self, "_released"):
+            self.release()
 
     def _let_go(self) -> None:
         grip, self._grip = self._grip, None
@@ -179,10 +207,20 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
     def doTransmit(  # noqa: N802  # pyscard's name
         self, command: list[int], protocol: int | None = None
     ) -> tuple[list[int], int, int]:
-        """Return data, SW1, SW2 of a command APDU."""
+        """Return data, SW1, SW2 of a command APDU, sent in the protocol of the connection."""
         grip = self._grip
+        if protocol is not None and protocol not in _HEADERS:
+            raise CardConnectionException(
+                "Invalid protocol in transmit: must be CardConnection.T0_protocol,"
+                " CardConnection.T1_protocol, or CardConnection.RAW_protocol"
+            )
         if grip is None:
             raise CardConnectionException("Card not connected")
+        if protocol not in (None, _RAW, _BITS[grip.protocol]):
+            raise CardConnectionException(
+                f"Failed to transmit: the connection speaks T={grip.protocol}",
+                hresult=scard.SCARD_E_PROTO_MISMATCH,
+            )
         try:
             answer = grip.transmit(bytes(command))
         except SlotError as error:
@@ -219,26 +257,37 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
 
 
 def _numbers(mask: int) -> tuple[int, ...]:
-    return tuple(number for bit, number in ((_T0, 0), (_T1, 1)) if mask & bit)
+    return tuple(number for number, bit in enumerate(_BITS) if mask & bit)
+
+
+def _exclusively(mode: int | None) -> bool:
+    if mode == scard.SCARD_SHARE_DIRECT:
+        raise CardConnectionException(
+            "a reader in process has no direct mode", hresult=scard.SCARD_E_INVALID_VALUE
+        )
+    return mode == scard.SCARD_SHARE_EXCLUSIVE
 
 
 def _disposition(value: int | None, default: Disposition) -> Disposition:
     return default if value is None else _DISPOSITIONS.get(value, default)
 
 
-def _translated(what: str, error: SlotError) -> Exception:
+def _translated(
+    what: str, error: SlotError, absent: frozenset[SlotProblem] = frozenset()
+) -> SmartcardException:
     code = getattr(scard, f"SCARD_{error.problem.value}")
-    if error.problem in _ABSENT:
-        return NoCardException(what, hresult=code)  # type: ignore[no-any-return]
-    return CardConnectionException(f"{what}: {error}", hresult=code)  # type: ignore[no-any-return]
+    if error.problem in absent:
+        return NoCardException(what, hresult=code)
+    return CardConnectionException(f"{what}: {error}", hresult=code)
 
 
 @contextmanager
-def _as_pyscard(what: str) -> Iterator[None]:
+def _as_pyscard(what: str, absent: frozenset[SlotProblem] = frozenset()) -> Iterator[None]:
+    """Raise pyscard's errors; for the problems of `absent` the one that says: no card."""
     try:
         yield
     except SlotError as error:
-        raise _translated(what, error) from error
+        raise _translated(what, error, absent) from error
 
 
 # ---- waiting for cards ---------------------------------------------------------------------------

@@ -138,14 +138,10 @@ class Slot:
             taken = any(grip.exclusive for grip in self._grips)
             if taken or (exclusive and self._grips):
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
-            offered = _offered(card)
-            common = [protocol for protocol in offered if protocol in protocols]
-            if not common:
-                spoken = ", ".join(f"T={protocol}" for protocol in offered)
-                raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
+            protocol = _agreed(card, protocols)
             if not self._grips:
                 self._power(card)
-            grip = Grip(self, card, common[0], exclusive=exclusive)
+            grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
 
@@ -181,6 +177,16 @@ def _offered(card: CardPort) -> tuple[int, ...]:
         return (0,)
 
 
+def _agreed(card: CardPort, protocols: tuple[int, ...]) -> int:
+    """The first protocol a card offers that the caller takes. Errors: `SlotError`."""
+    offered = _offered(card)
+    for protocol in offered:
+        if protocol in protocols:
+            return protocol
+    spoken = ", ".join(f"T={protocol}" for protocol in offered)
+    raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
+
+
 class Grip:
     """One connection to the card in a slot. `protocol` is 0 or 1."""
 
@@ -212,8 +218,8 @@ class Grip:
                 self._require()
             if self._seen != slot.resets:
                 raise SlotError(SlotProblem.RESET, "another connection has reset the card")
-            if slot._holder is not None and slot._holder is not self:
-                raise SlotError(SlotProblem.SHARING, "another connection has a transaction open")
+            if slot._holder is not None:
+                self._require_turn()
             if len(apdu) < _SHORTEST:
                 raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
             try:
@@ -236,10 +242,25 @@ class Grip:
                 return SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {failure}")
         return SlotError(SlotProblem.UNPOWERED, str(failure))
 
-    def reconnect(self, disposition: Disposition = Disposition.RESET) -> None:
-        """Take the card anew: reset it, power it off and on, or only notice another's reset."""
+    def reconnect(
+        self,
+        disposition: Disposition = Disposition.RESET,
+        protocols: tuple[int, ...] = _PROTOCOLS,
+        *,
+        exclusive: bool = False,
+    ) -> None:
+        """Take the card anew: reset it, power it off and on, or only notice another's reset.
+
+        `protocols` and `exclusive` are agreed on anew, too. Errors: `SlotError`, also when
+        another connection has a transaction open.
+        """
         with self._slot._lock:
             self._require()
+            self._require_turn()
+            if exclusive and self._slot._grips != [self]:
+                raise SlotError(SlotProblem.SHARING, "another connection holds the card")
+            self.protocol = _agreed(self._card, protocols)
+            self.exclusive = exclusive
             if disposition is Disposition.RESET:
                 self._slot._power(self._card, warm=True)
             elif disposition is Disposition.UNPOWER:
@@ -280,3 +301,7 @@ class Grip:
             raise SlotError(SlotProblem.REMOVED, "the card was taken out: connect anew")
         if not self._open:
             raise SlotError(SlotProblem.CLOSED, "this connection is closed: connect anew")
+
+    def _require_turn(self) -> None:
+        if self._slot._holder not in (None, self):
+            raise SlotError(SlotProblem.SHARING, "another connection has a transaction open")
