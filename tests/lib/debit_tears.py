@@ -24,20 +24,36 @@ class Stored(NamedTuple):
 
     @classmethod
     def of(cls, image: bytes) -> "Stored":
-        pages = extents(image)[2]
-        nodes = mount(image, pages.start, len(pages)).nodes
-        data = next(node for node in nodes if node.fid == 0xEF90 and node.parent.parent)
+        nodes = nodes_of(image)
+        data = data_file(nodes)
         log = next(node for node in data.parent.children if node.kind == Kind.CYCLIC)
-        begin = data.body + COUNTERS_AT
         return cls(
-            Counters.parse(image[begin : begin + 20]),
-            image[_pin(image, nodes) + 13],
+            counters_of(image),
+            image[pin_record(image, nodes) + 13],
             image[log.body + 1],
             image[data.parent.body],
         )
 
 
-def _pin(image: bytes, nodes: list[FileNode]) -> int:
+def nodes_of(image: bytes) -> list[FileNode]:
+    """The objects of the PSE."""
+    pages = extents(image)[2]
+    return mount(image, pages.start, len(pages)).nodes
+
+
+def data_file(nodes: list[FileNode]) -> FileNode:
+    """The file of counters and data elements of the debit application."""
+    return next(node for node in nodes if node.fid == 0xEF90 and node.parent.parent)
+
+
+def counters_of(image: bytes) -> Counters:
+    """The counters and indicators of the debit application."""
+    begin = data_file(nodes_of(image)).body + COUNTERS_AT
+    return Counters.parse(image[begin : begin + 20])
+
+
+def pin_record(image: bytes, nodes: list[FileNode]) -> int:
+    """The address of the record of the PIN."""
     for node in nodes:
         if node.kind == Kind.KEY:
             for at in range(node.body, node.end - KEY_RECORD_SIZE + 1, KEY_RECORD_SIZE):

@@ -108,8 +108,7 @@ class Desk:
 
     def ac(self, p1: int, **items: str) -> str:
         """GENERATE AC; `arc="3030"` makes it a second one. Return the whole answer."""
-        data = items.pop("arc", "") + terminal_data(**items)
-        return self(f"80AE{p1:02X}00{len(data) // 2:02X}{data}00")
+        return self(generate(p1, **items))
 
     def element(self, tag: str) -> str:
         """GET DATA; return the value, or the status word."""
@@ -155,6 +154,12 @@ def terminal_data(
     """Return the CDOL1 data of 11.3, some items changed."""
     merchant = b"TEST MERCHANT 000001".hex().upper()
     return f"{amount}000000000000{country}{tvr}{currency}26070100{un}103045{merchant}"
+
+
+def generate(p1: int, arc: str = "", **items: str) -> str:
+    """Return a GENERATE AC, with `arc` a second one."""
+    data = arc + terminal_data(**items)
+    return f"80AE{p1:02X}00{len(data) // 2:02X}{data}00"
 
 
 def cvr(answer: str) -> str:

@@ -9,15 +9,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import pytest
-from pse_desk import ADF, ARQC, GPO, PIN_BAD, TC, Desk, cid, cvr, debit_card, terminal_data
+from debit_tears import ONLINE, counters_of, data_file, nodes_of, pin_record
+from pse_desk import ADF, ARQC, GPO, PIN_BAD, TC, Desk, cid, cvr, debit_card, generate
 from pse_issuer import Issuer
 from tear_bench import extents
 
-from sscard.apps.pse.layout import COUNTERS_AT, Counters, Indicator, parse_entries
+from sscard.apps.pse.layout import Indicator, parse_entries
 from sscard.card import Card, Snapshot
 from sscard.cos.layout import DomainHeader
-from sscard.cos.objects import KEY_RECORD_SIZE, Kind
-from sscard.cos.tree import FileNode, mount
+from sscard.cos.objects import KEY_RECORD_SIZE
 from sscard.testing.trial import Step, record
 
 pytestmark = pytest.mark.tear
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.tear
 OPEN, DONE = "template 71", "template 72"
 RECORD = "70089F1401059F230109"
 FAILED = Indicator.SCRIPT_FAILURE
-ONLINE = Indicator.ONLINE_AUTHORISATION
 
 
 class Stored(NamedTuple):
@@ -42,29 +41,23 @@ class Stored(NamedTuple):
 
     @classmethod
     def of(cls, image: bytes) -> "Stored":
-        pages = extents(image)[2]
-        nodes = mount(image, pages.start, len(pages)).nodes
-        data = _data(nodes)
+        nodes = nodes_of(image)
+        data = data_file(nodes)
         file = next(node for node in data.parent.children if node.sfi == 4)
-        pin = next(
-            image[at : at + KEY_RECORD_SIZE]
-            for node in nodes
-            if node.kind == Kind.KEY
-            for at in range(node.body, node.end - KEY_RECORD_SIZE + 1, KEY_RECORD_SIZE)
-            if image[at : at + 2] == b"\xa5\x01"
-        )
-        counters = _counters(image)
+        pin = pin_record(image, nodes)
+        counters = counters_of(image)
         entries = parse_entries(image[data.body + 32 : data.body + data.header.body_length])
         length = image[file.body + 2]
+        start = extents(image)[2].start * 64
         return cls(
             bool(counters.indicators & FAILED),
             counters.script_count,
             entries[0x9F58].hex(),
             image[file.body + 3 : file.body + 3 + length].hex().upper(),
-            pin[13],
-            pin.hex(),
+            image[pin + 13],
+            image[pin : pin + KEY_RECORD_SIZE].hex(),
             image[data.parent.body],
-            DomainHeader.parse(image[pages.start * 64 : pages.start * 64 + 64]).block,
+            DomainHeader.parse(image[start : start + 64]).block,
         )
 
 
@@ -75,11 +68,6 @@ def bank_card() -> Snapshot:
     desk = Desk(card).begin()
     assert desk.sw(PIN_BAD) == "63C2"
     return card.snapshot()
-
-
-def generate(p1: int, arc: str = "") -> str:
-    data = arc + terminal_data()
-    return f"80AE{p1:02X}00{len(data) // 2:02X}{data}00"
 
 
 def until(when: str) -> tuple[list[str], Issuer]:
@@ -105,7 +93,7 @@ def torn(tears, session: Sequence[str], apdu: str, sw: str = "9000", *, checks=(
 def begins_again(image: bytes) -> list[str]:
     """The next transaction counts, and tells of the script and of an ARQC left alone (3.b8)."""
     desk = Desk(Card(image))
-    left = _counters(image)
+    left = counters_of(image)
     if desk.select() not in ("9000", "6283"):
         return ["the application cannot be selected"]
     desk.data(GPO)
@@ -114,17 +102,6 @@ def begins_again(image: bytes) -> list[str]:
     expected = (bool(left.indicators & ONLINE), left.script_count, bool(left.indicators & FAILED))
     told = (bool(results[2] & 0x80), results[3] >> 4, bool(results[3] & 0x08))
     return [] if told == expected else [f"CVR {results.hex()} after {left}"]
-
-
-def _data(nodes: Sequence[FileNode]) -> FileNode:
-    return next(node for node in nodes if node.fid == 0xEF90 and node.parent.parent)
-
-
-def _counters(image: bytes) -> Counters:
-    pages = extents(image)[2]
-    nodes = mount(image, pages.start, len(pages)).nodes
-    begin = _data(nodes).body + COUNTERS_AT
-    return Counters.parse(image[begin : begin + 20])
 
 
 def scripts(issuer: Issuer) -> dict[str, tuple[str, str]]:
@@ -244,5 +221,5 @@ def test_pse_5_4_the_second_ac_of_an_application_blocked_by_a_script(arc, tears)
     trial = record(bank_card(), steps(session), *steps([generate(TC, arc)]))
     assert cid(trial.response.hex().upper()) == "00"
     result = tears(trial, checks=(begins_again,), retry=False)
-    first, *_, last = (_counters(state.image).indicators for state in result.states)
+    first, *_, last = (counters_of(state.image).indicators for state in result.states)
     assert (first, last) == (ONLINE, Indicator(0))

@@ -24,8 +24,8 @@ from pse_desk import (
     cid,
     cvr,
     debit_card,
+    generate,
     risk,
-    terminal_data,
 )
 from pse_issuer import Issuer, online
 
@@ -39,11 +39,6 @@ pytestmark = pytest.mark.tear
 RECORD = "70405713" + "6210950000000000017D30126200000012345F5F20" + "0F54455354" + "41" * 44
 QUIET = {"INTERNAL AUTHENTICATE", "EXTERNAL AUTHENTICATE"}
 """What writes nothing: 5.5 keeps their results in the session."""
-
-
-def generate(p1, arc=""):
-    data = arc + terminal_data()
-    return f"80AE{p1:02X}00{len(data) // 2:02X}{data}00"
 
 
 def scripts(issuer, order):

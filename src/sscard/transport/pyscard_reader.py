@@ -265,7 +265,7 @@ def _exclusively(mode: int | None) -> bool:
         raise CardConnectionException(
             "a reader in process has no direct mode", hresult=scard.SCARD_E_INVALID_VALUE
         )
-    return mode == scard.SCARD_SHARE_EXCLUSIVE
+    return bool(mode == scard.SCARD_SHARE_EXCLUSIVE)
 
 
 def _disposition(value: int | None, default: Disposition) -> Disposition:
