@@ -148,6 +148,7 @@ def test_a_fault_planted_in_the_reader_is_found(monkeypatch, spoil):
     from sscard.transport.pyscard_reader import VirtualConnection
 
     send = VirtualConnection.doTransmit
+    sample_card()  # made once, by commands that are not to be counted
     count = through_pyscard.install(monkeypatch.setattr)
     assert _selects_the_ssse()
     assert count.commands == 1

@@ -2,7 +2,7 @@
 
 With `--through-pyscard` whatever ends at `Activation.transmit` (scripts, terminals, models,
 personalisation, conformance) goes the way a pyscard program's commands go: list of ints, a
-connection with its protocol, the slot, the card, and back. The tests do not notice; what they
+connection with its protocol and an observer, the slot, the card, and back. The tests do not notice; what they
 assert is what has to come through. Only a command no reader takes, shorter than four bytes, is
 handed to the card directly.
 """
@@ -19,11 +19,15 @@ _KEPT = 64
 """Connections kept open; a test seldom talks to more than three cards at a time."""
 
 
-@dataclass
+@dataclass(eq=False)  # pyscard keeps a list of its observers and looks for them
 class Count:
-    """What passed since the last look."""
+    """How many commands pyscard has told its observers the answers of."""
 
     commands: int = 0
+
+    def update(self, _connection: Any, event: Any) -> None:
+        """Count an answer: what an observer of a pyscard connection has."""
+        self.commands += event.type == "response"
 
 
 class _Inside:
@@ -58,12 +62,15 @@ class _Inside:
 class _Line:
     """A connection of pyscard to one activation."""
 
-    def __init__(self, activation: Activation, transmit: Callable[..., bytes]) -> None:
+    def __init__(
+        self, activation: Activation, transmit: Callable[..., bytes], count: Count
+    ) -> None:
         from sscard.transport.pyscard_reader import VirtualReader
 
         self.activation = activation
         self._card = _Inside(activation, transmit)
         self._connection: Any = VirtualReader("through", self._card).createConnection()
+        self._connection.addObserver(count)
         self._connection.connect()
 
     def transmit(self, apdu: bytes) -> bytes:
@@ -86,10 +93,9 @@ def install(replace: Callable[[Any, str, Any], None]) -> Count:
     def transmit(self: Activation, apdu: bytes) -> bytes:
         if len(apdu) < 4 or self._kernel is None:
             return direct(self, apdu)
-        count.commands += 1
         line = lines.get(id(self))
         if line is None or line.activation is not self:
-            line = lines[id(self)] = _Line(self, direct)
+            line = lines[id(self)] = _Line(self, direct, count)
             if len(lines) > _KEPT:
                 lines.popitem(last=False)
         return line.transmit(bytes(apdu))
