@@ -45,6 +45,9 @@ _PIECE = 0xF0
 _TYPE = 0x1F
 _ALGORITHMS = {"3des": Algorithm.TDES, "sm4": Algorithm.SM4}
 
+_OTHER_USE = 0x6981
+"""What INIT SESSION answers for a key that makes no MACs, one for purchases."""
+
 
 class PsamSource:
     """A PSAM in its slot. `algorithm` is that of its environment: 3DES (sx1) or SM4 (sx3).
@@ -84,10 +87,14 @@ class PsamSource:
                 self._select_application()
 
     def holds(self, key: CardKey, card: CardIdentity) -> bool:
-        """Whether INIT SESSION accepts the key at some level."""
+        """Whether INIT SESSION accepts the key at some level; one of another use it does not."""
         try:
             self._init(_INIT_SESSION, key, card, self._block_of(bytes(8)))
         except KeyNotHeld:
+            return False
+        except ApduError as error:
+            if error.sw != _OTHER_USE:
+                raise
             return False
         return True
 
