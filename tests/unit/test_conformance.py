@@ -99,10 +99,11 @@ def test_all_cases_pass_over_a_contact_link(finished):
 def test_a_psam_computes_as_well(finished):
     on = bench(finished.fork())
     on.source = PsamSource(MemoryPort(PoweredSlot(sample_psam())))
-    report = run("v2", "CHECKLIST/*", "CHANGE_PIN/*", "KEY_VER1/*", on=on)
+    report = run("v2", "CHECKLIST/*", "CHANGE_PIN/*", "KEY_VER1/*", "ACCOUNT/*", on=on)
     assert not ids(report, Outcome.FAILED)
     unheld = [f"KEY_VER1/{n}{f}" for n in ("DF04/K81", "DF06/K83") for f in FORMS]
     assert ids(report, Outcome.NOT_RUN) == ["CHECKLIST/code-mac", *unheld]
+    assert "ACCOUNT/purchase" in ids(report, Outcome.PASSED)
 
 
 @pytest.mark.parametrize("version", [2, 3])

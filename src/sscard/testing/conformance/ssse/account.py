@@ -175,7 +175,9 @@ class Purchase:
     title: str = "DEBIT FOR PURCHASE of 0.00"
 
     def missing(self, bench: Bench) -> str:
-        """See `Step.missing`."""
+        """See `Step.missing`. A PSAM makes MAC1 with a key it does not lend for anything else."""
+        if bench.source is not None and bench.identity is not None and not bench.distrust:
+            return ""
         return bench.missing_key(_DPK)
 
     def run(self, bench: Bench) -> None:
