@@ -57,9 +57,11 @@ lint: $(VENV)/.stamp-test ## style, types, layers, spelling
 unit: $(VENV)/.stamp-test # the tests alone; PYTEST_ARGS narrows them
 	$(PYTEST) $(PYTEST_ARGS)
 
-# The suites once more, with pyscard and a reader in process between the tests and the cards.
+# The suites once more, with pyscard and a reader in process between the tests and the cards; not
+# what tests the tests (planted mistakes), nor the million commands of the fuzzer.
 in-process: $(VENV)/.stamp-test
-	$(PYTEST) --through-pyscard tests/golden tests/spec tests/properties tests/unit
+	$(PYTEST) --through-pyscard --ignore-glob '*_planted.py' --ignore tests/properties/test_fuzz.py \
+	    tests/golden tests/spec tests/properties tests/unit
 
 # The wheel is built from the sdist, must hold exactly the package, and must run without the source.
 package: $(VENV)/.stamp-test # wheel and sdist, installed and started elsewhere
