@@ -161,9 +161,7 @@ def test_five_commands(newcomer, wheel, serve, slots, pcscd):
     assert "sscard_profile makes emulated cards: not available with --sscard-reader" in said
 
     # a program that tries again in secret: found, shrunk, told in words
-    again = (
-        '    if pin[0] in "56789":\n        return verify("0" + pin[1:])\n    connection.disconnect()'
-    )
+    again = '    if pin[0] in "56789":\n        return verify("0" + pin[1:])\n    connection.disconnect()'
     test_file.write_text(put_in(start.file, "    connection.disconnect()", again), encoding="utf-8")
     said, code = newcomer.types(put_in(run, " -rP", ""))
     assert (code, "1 failed, 2 passed" in said) == (1, True), said

@@ -20,7 +20,7 @@ _DIRECTORY_SFI, _ENTRY, _AID = 0x88, 0x61, 0x4F
 _PROPRIETARY, _LOG, _PDOL = 0xA5, 0x9F4D, 0x9F38
 _AIP, _AFL = 0x82, 0x94
 _SFIS = range(1, 31)
-_TEMPLATE_SFIS = range(1, 11)
+_TEMPLATE_SFIS, _TEMPLATE = range(1, 11), 0x70
 
 
 @dataclass(slots=True)
@@ -121,8 +121,13 @@ def _options(port: Port, seen: BankCapture) -> None:
 
 
 def is_template(place: tuple[int, int], record: bytes) -> bool:
-    """Whether a record is one a terminal reads: a template 70 of SFI 1 to 10 (2.5)."""
-    return place[0] in _TEMPLATE_SFIS and record[:1] == b"\x70"
+    """Whether a record is one a terminal reads: a sound template 70 of SFI 1 to 10 (2.5)."""
+    try:
+        ((tag, inside),) = parse(record)
+        parse(inside)
+    except (TlvError, ValueError):
+        return False
+    return place[0] in _TEMPLATE_SFIS and tag == _TEMPLATE
 
 
 def _found(data: bytes, tag: int) -> bytes | None:

@@ -68,7 +68,7 @@ def notes(seen: BankCapture) -> Iterator[str]:
         yield "the card has no directory of applications; the profile has one"
     for (sfi, number), record in seen.records.items():
         if not is_template((sfi, number), record):
-            yield f"record {number} of SFI {sfi:02X}: no template 70 of SFI 1 to 10"
+            yield f"record {number} of SFI {sfi:02X}: no sound template 70 of SFI 1 to 10"
 
 
 class _Application:

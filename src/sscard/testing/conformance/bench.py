@@ -26,6 +26,7 @@ _SECRET_DATA = frozenset((0x20, 0x24, 0x5E, 0xDC, 0xE2, 0xD6))
 """Instructions whose data are a PIN or the holder's: shown by their length alone."""
 _INTERNAL = 0x0E
 """Kind of the IRK: it is computed with, and never sent anything of."""
+_CHALLENGE = 8
 _SECRET_ANSWERS = frozenset((0xB0, 0xB2))
 
 
@@ -124,9 +125,12 @@ class Bench:
             raise Deviation(f"{title}: {problem}")
 
     def challenge(self) -> bytes:
-        """GET CHALLENGE: return 8 random bytes of the card."""
+        """GET CHALLENGE: return 8 random bytes of the card. Errors: `Deviation` for others."""
         command = Command(0x00, 0x84, 0x00, 0x00, le=8)
-        return self.transmit(command).data
+        drawn = self.transmit(command).data
+        if len(drawn) != _CHALLENGE:
+            self.require("GET CHALLENGE", f"{len(drawn)} bytes, not {_CHALLENGE}")
+        return drawn
 
     # ---- what is there ----
 

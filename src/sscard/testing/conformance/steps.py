@@ -174,8 +174,6 @@ class Prove:
 
 def authentication(bench: Bench, proof: Prove, challenge: bytes) -> Command:
     """Return the EXTERNAL AUTHENTICATE of a proof over a challenge of 8 bytes (ssse-lb002 3.8)."""
-    if len(challenge) != 8:
-        bench.require("GET CHALLENGE", f"{len(challenge)} bytes, not 8")
     made = bench.computed(
         lambda source, card: source.cryptogram(proof.key, card, challenge, challenge),
         proof.stored,
