@@ -11,7 +11,7 @@ from ssse_desk import Desk as SocialDesk
 from ssse_till import Till, account_keys
 
 from sscard.inspect.trace import Apdu, CardRecorder, Octets, Recorder, masked_trace, story
-from sscard.keys.vault import Party
+from sscard.keys.vault import CardIdentity, Party
 from sscard.perso.profile import Profile
 from sscard.perso.roots import demo_vault
 from sscard.perso.rsa_files import rsa_file
@@ -217,6 +217,43 @@ def test_ssse_3_8_a_refused_authentication_is_verified_too():
             power.transmit(bytes.fromhex(apdu))
 
     assert proofs(record(card, session)) == ["cryptogram verified: WRONG under UK@SSSE"]
+
+
+@pytest.mark.parametrize(("place", "name"), [("", "EMK-S@SSSE"), ("DF01", "AMK@DF01")])
+def test_ssse_3_8_the_direct_form_with_a_master_key(place, name):
+    card = sample_card()
+    vault = KEYS[0]
+    seen = []
+
+    def session():
+        power = card.power_on()
+        for apdu in (SELECT_SSSE, IDENTITY, *([f"00A4000002{place}"] if place else [])):
+            power.transmit(bytes.fromhex(apdu))
+        challenge = power.transmit(bytes.fromhex("0084000008"))[:-2]
+        key = CardIdentity("999901", power.atr[-8:]).ref(vault.info(name))
+        proof = vault.direct_cryptogram(key, challenge)
+        seen.append(power.transmit(bytes.fromhex("0082000008") + proof)[-2:])
+
+    trace = record(card, session)
+    assert proofs(trace) == [f"cryptogram verified: right under {name}"]
+    assert seen == [b"\x90\x00"]
+    assert proofs(spoilt(trace, EXTERNAL, -1)) == [f"cryptogram verified: WRONG under {name}"]
+
+
+def test_ssse_3_8_a_challenge_of_the_last_four():
+    card = new_card("v2", {"challenge_policy": "history:4"})
+    vault = KEYS[0]
+
+    def session():
+        power = card.power_on()
+        for apdu in (SELECT_SSSE, IDENTITY):
+            power.transmit(bytes.fromhex(apdu))
+        drawn = [power.transmit(bytes.fromhex("0084000008"))[:-2] for _ in range(4)]
+        key = CardIdentity("999901", power.atr[-8:]).ref(vault.info("UK@SSSE"))
+        proof = vault.cryptogram(key, drawn[0], drawn[1]) + drawn[1]
+        assert power.transmit(bytes.fromhex("0082000410") + proof) == b"\x90\x00"
+
+    assert proofs(record(card, session)) == ["cryptogram verified: right under UK@SSSE"]
 
 
 def test_ssse_3_10_loads_and_debits_of_the_medical_account():

@@ -3,7 +3,7 @@
 Source: ssse-lb002 3.8, 4.5 to 4.7.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sscard.inspect.explanation import Explanation
 from sscard.inspect.trace.follow import Step
@@ -15,7 +15,9 @@ from sscard.keys.vault import BaseVault, CardIdentity, KeyRef, UnknownKey, Vault
 __all__ = ["SocialProofs"]
 
 _EXTERNAL, _INTERNAL = 0x82, 0x88
-_PROVING, _LINE = 0x0D, 0x07
+_PROVING, _LINE, _MASTER = 0x0D, 0x07, 0x00
+_DIRECT = 8
+"""Bytes of EXTERNAL AUTHENTICATE with a master key: the enciphered challenge alone."""
 _SECURE, _LOCAL = 0x04, 0x80
 _WRONG, _WRONG_MAC = 0x63C0, 0x6988
 _MAC = 4
@@ -37,34 +39,57 @@ class SocialProofs:
         assert command is not None, "the prover looked"
         assert asked is not None, "the prover looked"
         compared = step.done or step.sw & 0xFFF0 == _WRONG
-        if command.ins == _EXTERNAL and compared and len(command.data) in (16, 17):
+        if command.ins == _EXTERNAL and compared and len(command.data) in (8, 16, 17):
             yield self._external(step)
         elif asked.ins == _INTERNAL and step.done and len(asked.data) == 16 and step.data:
             factor, data = asked.data[:8], asked.data[8:]
-            yield self._cryptogram("IRK@SSSE", [factor], data, step.data)
+            yield self._cryptogram(["IRK@SSSE"], [factor], data, step.data)
         elif command.cla & 0x0F == _SECURE and (step.done or step.sw == _WRONG_MAC):
             yield self._mac(step)
 
     def _external(self, step: Step) -> Explanation:
+        """The session form with a key of the table, the direct one with a master key (3.8)."""
         command = step.command
         assert command is not None, "see() looked"
         if not self._facts.challenges:
             return unverified("cryptogram", "the challenge is not in the trace")
-        keys = [key.label for key in _keys(step, _PROVING) if key.kid == command.p2]
-        name = keys[0] if keys else ""
+        direct = len(command.data) == _DIRECT
+        kind = _MASTER if direct else _PROVING
+        names = [key.label for key in _keys(step, kind) if key.kid == command.p2]
         data, seen = command.data[8:16], command.data[:8]
-        return self._cryptogram(name, self._facts.challenges[::-1], data, seen)
+        challenges = self._facts.challenges[::-1]
+        if direct:
+            return self._compared(
+                names,
+                lambda vault, key: [vault.direct_cryptogram(key, c) for c in challenges],
+                seen,
+            )
+        return self._cryptogram(names, challenges, data, seen)
 
-    def _cryptogram(self, name: str, factors: list[bytes], data: bytes, seen: bytes) -> Explanation:
+    def _cryptogram(
+        self, names: list[str], factors: list[bytes], data: bytes, seen: bytes
+    ) -> Explanation:
         """Compare with what each factor gives: a card may keep several challenges."""
+        return self._compared(
+            names, lambda vault, key: [vault.cryptogram(key, f, data) for f in factors], seen
+        )
+
+    def _compared(
+        self, names: list[str], compute: Callable[[BaseVault, KeyRef], list[bytes]], seen: bytes
+    ) -> Explanation:
+        """Compare under every version of a key that the vault has."""
         vault = self._vault
         if vault is None:
             return unverified("cryptogram", "no keys of the social side were given")
-        if not name:
+        if not names:
             return unverified("cryptogram", "no table of keys has this one")
+        name = names[0]
+        infos = [info for info in vault.list_keys() if info.name == name]
+        if not infos:
+            return unverified("cryptogram", f"the vault has no {name}")
         try:
-            key = self._ref(vault, name)
-            right = any(vault.cryptogram(key, factor, data) == seen for factor in factors)
+            identity = CardIdentity(self._facts.region, self._facts.csn8)
+            right = any(seen in compute(vault, identity.ref(info)) for info in infos)
         except VaultError as error:
             return unverified("cryptogram", str(error))
         except ValueError:
@@ -111,7 +136,8 @@ def _keys(step: Step, kind: int) -> Iterator[CardKey]:
     """Yield the keys of a kind that can be named where a step was sent: here, then the SSSE's."""
     here = f"{step.before.directory or 0:04X}"
     for key in CARD_KEYS:
-        if key.kind == kind and key.kid >= _LOCAL and key.place == here:
+        local = key.kid >= _LOCAL or kind == _MASTER
+        if key.kind == kind and local and key.place == here:
             yield key
     for key in CARD_KEYS:
         if key.kind == kind and key.kid < _LOCAL and key.place == "SSSE":
