@@ -6,6 +6,7 @@ from cli_bench import Cli
 
 from sscard.iso.tlv import encode, find, parse
 from sscard.sample import new_card
+from sscard.spec.ssse import SSSE_FID
 from sscard.states import card_in_state
 from sscard.terminal.errors import OtherCard
 from sscard.testing.capture import capture, to_toml
@@ -88,6 +89,15 @@ def test_no_personal_data_unless_asked_for():
         assert secret.upper() in shown
         assert secret.upper() not in hidden
     assert '"pan" = "6210959990000000002"' in hidden
+
+
+def test_what_an_odd_card_has_in_its_public_file_stays_out():
+    """An item of EF05 that no table knows may be the holder's number."""
+    seen = seen_of(new_card("v2"))
+    seen.social.values[SSSE_FID, 0xEF05][0x08] = b"110101199001010011"
+    assert "110101199001010011" not in to_toml(seen)
+    assert b"110101199001010011".hex() not in to_toml(seen).lower()
+    assert '"02" = ' in to_toml(seen)
 
 
 def test_without_certificates_the_twin_has_none(tmp_path):

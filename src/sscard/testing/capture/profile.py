@@ -13,7 +13,8 @@ from sscard.testing.capture.social import SocialCapture
 
 __all__ = ["to_toml"]
 
-_CODE = 0x01
+_COMMON = (0x02, 0x03)
+"""Items of EF05 that many cards have alike. An unknown one may be personal, and is not taken."""
 _ISSUER_FILE = 0xEF05
 _HOLDER_FILE, _PERSON_FILE = 0xEF06, 0xEF0D
 _SHAPES = {"v1": "v1", "v2": "v2-social-only", "v3": "v3"}
@@ -123,7 +124,7 @@ def _entries(seen: SocialCapture) -> Iterator[tuple[str, str | bool]]:
     for (home, file), values in seen.values.items():
         if (home, file) == (SSSE_FID, _ISSUER_FILE):
             for tag, value in values.items():
-                if tag not in (_CODE, *_OWN):
+                if tag in _COMMON:
                     yield f"{_path(home, file)}.values.{tag:02X}", _value(_item(seen, tag), value)
     for (home, file), rule in seen.rules.items():
         yield f"{_path(home, file)}.read", rule
