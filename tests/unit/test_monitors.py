@@ -146,6 +146,7 @@ BAD = [
     ("challenge-once", (SSSE, CHALLENGE, PROOF, CHALLENGE, PROOF)),
     ("challenge-once", (SSSE, CHALLENGE, "reset", SSSE, PROOF)),
     ("challenge-once", (SSSE, "04D6850008" + "11" * 8)),
+    ("challenge-once", (SSSE, CHALLENGE, DEBIT, SSSE, PROOF)),
     ("read-rights", (SSSE, DF01, f"{EF05_DF01} > 200241429000")),
     ("read-rights", (SSSE, DF01, "00A4020002EF05", "00B2010400 > 200241429000")),
     (
@@ -173,6 +174,13 @@ BAD = [
 @pytest.mark.parametrize(("name", "exchanges"), BAD)
 def test_a_trace_that_breaks_the_property_is_blamed(name, exchanges):
     assert complaints(trace(*exchanges)) == [name]
+
+
+def test_a_terminal_may_choose_the_same_data_for_every_proof():
+    """The second half of a proof is the terminal's choice, the first says the challenge (3.8)."""
+    another = f"{PROOF[:10]}{'55' * 8}{PROOF[26:]}"
+    assert another != PROOF
+    assert complaints(trace(SSSE, CHALLENGE, PROOF, CHALLENGE, another)) == []
 
 
 def test_the_generation_decides_who_may_read():

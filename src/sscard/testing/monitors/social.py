@@ -26,8 +26,9 @@ class ChallengeOnce(Monitor):
     """Counts the challenges nobody has used yet; a proof accepted when there is none is wrong.
 
     A proof is EXTERNAL AUTHENTICATE or a command under secure messaging. It uses a challenge up
-    when the card has compared something, right or wrong; one refused before that leaves it. A
-    challenge that was used and is taken again is wrong, however many others were drawn.
+    when the card has compared something, right or wrong; one refused before that leaves it. Another
+    environment takes all of them away. A proof that is accepted a second time, byte by byte, spoke
+    of a used challenge, however many others were drawn.
     """
 
     name = "challenge-once"
@@ -36,7 +37,7 @@ class ChallengeOnce(Monitor):
 
     def __init__(self) -> None:
         self._unused = 0
-        self._used: set[tuple[Place, bytes]] = set()
+        self._used: set[tuple[Place, int, bytes]] = set()
 
     def power(self) -> None:
         """A reset takes the challenges away."""
@@ -44,8 +45,10 @@ class ChallengeOnce(Monitor):
 
     def see(self, step: Step) -> str:
         """Follow one exchange."""
-        command = step.command
-        if command is None or step.before.domain == _PSE:
+        command, left, entered = step.command, step.before.domain, step.after.domain
+        if None not in (left, entered) and left != entered:
+            self._unused = 0
+        if command is None or left == _PSE:
             return ""
         if command.ins == _CHALLENGE and not command.cla:
             self._unused = min(self._unused + step.done, _HISTORY_MOST)
@@ -60,7 +63,7 @@ class ChallengeOnce(Monitor):
         if not unused:
             return "a proof was accepted, and no challenge was drawn for it"
         if proof and step.apdu.command.whole:
-            spoken = (step.before, command.data[8:16] or command.data)
+            spoken = (step.before, command.p2, command.data)
             if spoken in self._used:
                 return "a challenge that had been used was accepted again"
             self._used.add(spoken)
