@@ -61,6 +61,17 @@ def spoilt(trace, ins, at, *, answer=False, nth=0):
     return replace(trace, entries=tuple(entries))
 
 
+def answered(trace, ins, sw):
+    """The trace of a card that gives such a command this status word."""
+    entries = [
+        replace(entry, response=Octets(bytes.fromhex(sw)))
+        if isinstance(entry, Apdu) and entry.command.data[1] == ins
+        else entry
+        for entry in trace.entries
+    ]
+    return replace(trace, entries=tuple(entries))
+
+
 # ---- the bank: scripts, issuer data -----------------------------------------------------------------
 
 
@@ -152,6 +163,12 @@ def test_pse_4_9_the_combined_signature_of_cda():
     ]
     for wrong in changed:
         assert right not in proofs(wrong)
+    unlisted = replace(trace, entries=tuple(e for e in trace.entries if not _tells(e, "8C1B")))
+    assert not any("CDA signature verified: WRONG" in line for line in proofs(unlisted))
+
+
+def _tells(entry, part):
+    return isinstance(entry, Apdu) and bytes.fromhex(part) in entry.response.data
 
 
 # ---- qPBOC -------------------------------------------------------------------------------------------
@@ -238,6 +255,55 @@ def test_ssse_3_8_the_direct_form_with_a_master_key(place, name):
     assert proofs(trace) == [f"cryptogram verified: right under {name}"]
     assert seen == [b"\x90\x00"]
     assert proofs(spoilt(trace, EXTERNAL, -1)) == [f"cryptogram verified: WRONG under {name}"]
+
+
+@pytest.mark.parametrize("session_form", [False, True])
+@pytest.mark.parametrize("profile", ["v2", "v3"])
+def test_ssse_3_8_master_keys_of_either_form_and_algorithm(profile, session_form):
+    card = new_card(profile)
+    vault = demo_vault(profile)
+    infos = [info for info in vault.list_keys() if info.name == "EMK-S@SSSE"]
+
+    def session():
+        power = card.power_on()
+        for apdu in (SELECT_SSSE, IDENTITY):
+            power.transmit(bytes.fromhex(apdu))
+        challenge = power.transmit(bytes.fromhex("0084000008"))[:-2]
+        key = CardIdentity("999901", power.atr[-8:]).ref(infos[-1])
+        if session_form:
+            proof = vault.cryptogram(key, challenge, bytes(8)) + bytes(8)
+        else:
+            proof = vault.direct_cryptogram(key, challenge)
+        power.transmit(bytes((0x00, 0x82, 0x00, 0x00, len(proof))) + proof)
+
+    # which form a card takes is in its key's header: a recording may have either
+    trace = answered(record(card, session), EXTERNAL, "9000")
+    assert proofs(trace, keys=(vault,)) == ["cryptogram verified: right under EMK-S@SSSE"]
+    wrong = proofs(spoilt(trace, EXTERNAL, 6), keys=(vault,))
+    assert wrong == ["cryptogram verified: WRONG under EMK-S@SSSE"]
+
+
+def test_ssse_3_8_a_mac_starts_from_the_latest_challenge():
+    card = new_card("v2", {"challenge_policy": "history:4"})
+    vault = KEYS[0]
+
+    def session(spare):
+        power = card.power_on()
+        for apdu in (SELECT_SSSE, IDENTITY):
+            power.transmit(bytes.fromhex(apdu))
+        challenge = power.transmit(bytes.fromhex("0084000008"))[:-2]
+        for _ in range(spare):
+            power.transmit(bytes.fromhex("0084000008"))
+        key = CardIdentity("999901", power.atr[-8:]).ref(vault.info("STK@SSSE"))
+        head = bytes.fromhex("841E000004")
+        power.transmit(head + vault.session_mac(key, challenge, head))
+
+    latest, older = (
+        proofs(answered(record(card, lambda spare=spare: session(spare)), 0x1E, "6988"))
+        for spare in (0, 1)
+    )
+    assert latest == ["MAC verified: right under STK@SSSE, session key"]
+    assert older[0].startswith("MAC verified: WRONG under STK@SSSE")
 
 
 def test_ssse_3_8_a_challenge_of_the_last_four():

@@ -185,6 +185,8 @@ class SignatureProofs:
     def _combined(self, held: dict[int, bytes], begun: Transaction) -> Explanation:
         """CDA: CID, cryptogram and the hash over all of the transaction are inside (4.9)."""
         what = "CDA signature"
+        if _UN not in begun.values:
+            return unverified(what, "its CDOL is not in the trace")
         try:
             key = self._icc(begun)
             block = key.recover(held[_SIGNED])

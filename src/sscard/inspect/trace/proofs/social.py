@@ -16,8 +16,8 @@ __all__ = ["SocialProofs"]
 
 _EXTERNAL, _INTERNAL = 0x82, 0x88
 _PROVING, _LINE, _MASTER = 0x0D, 0x07, 0x00
-_DIRECT = 8
-"""Bytes of EXTERNAL AUTHENTICATE with a master key: the enciphered challenge alone."""
+_MASTER_KID = 0x00
+"""P2 of EXTERNAL AUTHENTICATE with a master key."""
 _SECURE, _LOCAL = 0x04, 0x80
 _WRONG, _WRONG_MAC = 0x63C0, 0x6988
 _MAC = 4
@@ -48,23 +48,29 @@ class SocialProofs:
             yield self._mac(step)
 
     def _external(self, step: Step) -> Explanation:
-        """The session form with a key of the table, the direct one with a master key (3.8)."""
+        """The session form with a key of the table; with a master key the direct one, too (3.8).
+
+        The direct form is one enciphered block, 8 bytes or 16 with SM4: its length does not tell.
+        """
         command = step.command
         assert command is not None, "see() looked"
         if not self._facts.challenges:
             return unverified("cryptogram", "the challenge is not in the trace")
-        direct = len(command.data) == _DIRECT
-        kind = _MASTER if direct else _PROVING
+        master = command.p2 == _MASTER_KID
+        kind = _MASTER if master else _PROVING
         names = [key.label for key in _keys(step, kind) if key.kid == command.p2]
-        data, seen = command.data[8:16], command.data[:8]
+        data = command.data[8:16]
         challenges = self._facts.challenges[::-1]
-        if direct:
+        if master:
             return self._compared(
                 names,
-                lambda vault, key: [vault.direct_cryptogram(key, c) for c in challenges],
-                seen,
+                lambda vault, key: [
+                    *(vault.direct_cryptogram(key, c) for c in challenges),
+                    *(vault.cryptogram(key, c, data) + data for c in challenges if data),
+                ],
+                command.data[:16],
             )
-        return self._cryptogram(names, challenges, data, seen)
+        return self._cryptogram(names, challenges, data, command.data[:8])
 
     def _cryptogram(
         self, names: list[str], factors: list[bytes], data: bytes, seen: bytes
@@ -97,7 +103,10 @@ class SocialProofs:
         return verdict("cryptogram", name, right=right)
 
     def _mac(self, step: Step) -> Explanation:
-        """Try each key that may stand for this MAC, as session key and by itself (4.6, 4.7)."""
+        """Try each key that may stand for this MAC, as session key and by itself (4.6, 4.7).
+
+        It starts from the latest challenge, whatever others a card keeps (3.8).
+        """
         command, vault = step.command, self._vault
         assert command is not None, "see() looked"
         if vault is None:
@@ -108,15 +117,14 @@ class SocialProofs:
             return unverified("MAC", "the command is masked")
         raw = step.apdu.command.data
         message, seen = raw[:5] + command.data[:-_MAC], command.data[-_MAC:]
-        tried = []
+        challenge, tried = self._facts.challenges[-1], []
         for key in _line_keys(step):
             try:
                 ref = self._ref(vault, key.label)
-                for challenge in self._facts.challenges[::-1]:
-                    if vault.session_mac(ref, challenge, message) == seen:
-                        return verdict("MAC", f"{key.label}, session key", right=True)
-                    if vault.mac(ref, challenge, message) == seen:
-                        return verdict("MAC", f"{key.label}, the key itself", right=True)
+                if vault.session_mac(ref, challenge, message) == seen:
+                    return verdict("MAC", f"{key.label}, session key", right=True)
+                if vault.mac(ref, challenge, message) == seen:
+                    return verdict("MAC", f"{key.label}, the key itself", right=True)
             except UnknownKey:
                 continue
             except VaultError as error:
