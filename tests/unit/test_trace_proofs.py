@@ -353,3 +353,62 @@ def test_ssse_3_10_loads_and_debits_of_the_medical_account():
     ]:
         assert label in proofs(spoilt(trace, ins, at, answer=answer))
     assert "MAC1 not verified: no keys of the social side were given" in proofs(trace, KEYS[1:])
+
+
+# ---- what is masked --------------------------------------------------------------------------------
+
+
+def hidden(trace, ins, side):
+    """The trace with the data of such commands, or of their answers, masked."""
+
+    def mask(entry):
+        octets = getattr(entry, side)
+        places = range(5, len(octets)) if side == "command" else range(len(octets) - 2)
+        return replace(entry, **{side: octets.mask(places)})
+
+    entries = tuple(
+        mask(entry) if isinstance(entry, Apdu) and entry.command.data[1] == ins else entry
+        for entry in trace.entries
+    )
+    return replace(trace, entries=entries)
+
+
+def counter():
+    card = sample_card()
+
+    def session():
+        with terminal(card) as desk:
+            desk.accept()
+            desk.reload_pin("654321")
+
+    return record(card, session)
+
+
+def loading():
+    card = cash_card()
+    return record(card, lambda: load(card))
+
+
+def combined():
+    card = signed_card(aip="7D00")
+    return record(card, lambda: till(card, quiet()).pay(100, AT))
+
+
+def paying_over_t0():
+    card = sample_card()
+
+    def session():
+        with MemoryPort(PoweredSlot(card, link="t0", atr=card.atr)) as port:
+            pay(port)
+
+    return record(card, session)
+
+
+@pytest.mark.parametrize("session", [counter, loading, combined, paying_over_t0])
+def test_nothing_is_called_wrong_because_it_is_masked(session):
+    trace = session()
+    assert any("right" in line for line in proofs(trace))
+    for ins in (EXTERNAL, 0x84, 0x88, GENERATE, GPO, READ, 0x24, 0xDA, 0xC0, 0xA4):
+        for side in ("command", "response"):
+            found = proofs(hidden(trace, ins, side))
+            assert [line for line in found if "WRONG" in line] == [], (hex(ins), side)

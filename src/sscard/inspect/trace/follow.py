@@ -34,7 +34,8 @@ class Step:
     """One exchange with its place: `before` it was sent, and `after` it was answered.
 
     `command` None: masked in its header, or no short APDU. `answers` is the command whose data
-    the response has: for GET RESPONSE the one before it. `whole` says that nothing is masked.
+    the response has: for GET RESPONSE the one before it; `asked_whole` is False where it was
+    masked. `whole` says that nothing is masked of all that.
     """
 
     apdu: Apdu
@@ -42,6 +43,7 @@ class Step:
     answers: Command | None
     before: Place
     after: Place
+    asked_whole: bool = True
 
     @property
     def sw(self) -> int:
@@ -61,7 +63,7 @@ class Step:
     @property
     def whole(self) -> bool:
         """Whether neither command nor answer is masked anywhere."""
-        return self.apdu.command.whole and self.apdu.response.whole
+        return self.apdu.command.whole and self.asked_whole and self.apdu.response.whole
 
 
 class Follower:
@@ -70,6 +72,7 @@ class Follower:
     def __init__(self) -> None:
         self.place = Place(_CM, _MF)
         self._waiting: Command | None = None
+        self._waiting_whole = True
 
     def see(self, entry: Entry) -> Step | None:
         """Take the next entry; return what an exchange was, None for all other entries."""
@@ -79,14 +82,15 @@ class Follower:
         if not isinstance(entry, Apdu):
             return None
         command = _parsed(entry)
-        before, answers = self.place, command
+        before, answers, whole = self.place, command, entry.command.whole
         if command is not None and command.ins == 0xC0 and self._waiting is not None:
-            answers = self._waiting
+            answers, whole = self._waiting, self._waiting_whole
         step = Step(entry, command, answers, before, before)
         after = self._after(step)
         self.place = after
         self._waiting = answers if step.sw >> 8 == 0x61 else None
-        return Step(entry, command, answers, before, after)
+        self._waiting_whole = whole
+        return Step(entry, command, answers, before, after, whole)
 
     def _after(self, step: Step) -> Place:
         place, command = step.before, step.command

@@ -44,11 +44,14 @@ class BankProofs:
         if asked.ins == _GENERATE and step.done and step.data:
             yield from self._generated(step, begun)
         elif asked.ins == _GPO and step.done and step.data[:1] == b"\x77":
-            held = cryptogram_objects(step.data)
+            held = cryptogram_objects(step.data) if step.whole else {}
             if _AC in held:  # qPBOC: the whole transaction in one answer
                 yield from self._cryptogram(held, begun, begun.pdol)
         elif _is_arpc(step) and begun.ac1:
-            yield self._arpc(command.data, begun)
+            if step.apdu.command.whole:
+                yield self._arpc(command.data, begun)
+            else:
+                yield unverified("ARPC", "the command is masked")
         elif _is_script(step):
             yield self._script(step, begun)
 
@@ -61,6 +64,10 @@ class BankProofs:
         begun.count += 1
         begun.values = values or {}
         begun.sent.append(asked.data)
+        if not step.whole:
+            begun.masked = begun.masked or not step.asked_whole
+            yield unverified("cryptogram", "command or answer are masked")
+            return
         held = cryptogram_objects(step.data)
         if _AC not in held and _SIGNED in held:
             yield unverified("cryptogram", "it is inside the signature (CDA)")

@@ -54,6 +54,7 @@ class Transaction:
 
     `sent` are PDOL and CDOL data in their order, `values` those of the list that was answered
     last. `ac1` and `atc` are known once a first cryptogram was shown; `count` cryptograms came.
+    `masked`: something of `sent` is not known.
     """
 
     aip: bytes = b""
@@ -64,6 +65,7 @@ class Transaction:
     ac1: bytes = b""
     atc: int | None = None
     count: int = 0
+    masked: bool = False
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ class Facts:
             self._record(step, (asked.p2 >> 3, asked.p1))
         elif step.before.domain == _PSE and asked.ins == _GPO and step.done:
             self._begun(step)
-        elif asked.ins == _READ and step.before.directory == SSSE_FID and step.done:
+        elif asked.ins == _READ and step.before.directory == SSSE_FID and step.done and step.whole:
             self._social(step.data)
 
     def settle(self, step: Step, *, used: bool) -> None:
@@ -158,8 +160,9 @@ class Facts:
         if step.command is asked:
             data, pdol = asked.data[2:], self.objects.get(_PDOL, b"")
             values = values_of(pdol, data) if step.apdu.command.whole else None
-            self.transaction = Transaction(pdol=values or {}, sent=[data])
-        if not step.data:
+            masked = not step.apdu.command.whole
+            self.transaction = Transaction(pdol=values or {}, sent=[data], masked=masked)
+        if not step.data or not step.apdu.response.whole:
             return
         try:
             tag, value = parse(step.data)[0]
@@ -167,8 +170,7 @@ class Facts:
         except (TlvError, IndexError):
             return
         self.transaction.aip, self.transaction.afl = held.get(_AIP, b""), held.get(_AFL, b"")
-        if step.apdu.response.whole:
-            self._collect(step.data)
+        self._collect(step.data)
 
     def _collect(self, data: bytes, *, again: bool = False) -> None:
         """Keep data objects, the first of each tag; `again`: a script has changed the record."""

@@ -53,10 +53,12 @@ class SignatureProofs:
                 return
         if asked.ins in (_READ, _GPO) and begun.afl and self._last_was_read(begun):
             yield from self._records(begun)
+        elif asked.ins == _INTERNAL and not step.whole:
+            yield unverified("DDA signature", "command or answer are masked")
         elif asked.ins == _INTERNAL:
             signature = cryptogram_objects(step.data).get(_SIGNED) or step.data[-self._size() :]
             yield self._dynamic("DDA signature", signature, asked.data)
-        elif asked.ins == _GENERATE:
+        elif asked.ins == _GENERATE and step.whole:
             held = cryptogram_objects(step.data)
             if _SIGNED in held:
                 yield self._combined(held, begun)
@@ -144,6 +146,8 @@ class SignatureProofs:
         facts = self._facts
         if facts.masked & _signed_places(begun.afl):
             raise _Unknown("a signed record is masked")
+        if not begun.aip:
+            raise _Unknown("AIP and AFL are not in the trace, or masked")
         return static_data(begun.afl, facts.records, begun.aip, facts.objects.get(_TAG_LIST, b""))
 
     def _size(self) -> int:
@@ -185,6 +189,8 @@ class SignatureProofs:
     def _combined(self, held: dict[int, bytes], begun: Transaction) -> Explanation:
         """CDA: CID, cryptogram and the hash over all of the transaction are inside (4.9)."""
         what = "CDA signature"
+        if begun.masked:
+            return unverified(what, "what the terminal sent is masked")
         if _UN not in begun.values:
             return unverified(what, "its CDOL is not in the trace")
         try:

@@ -42,6 +42,9 @@ class SocialProofs:
         if command.ins == _EXTERNAL and compared and len(command.data) in (8, 16, 17):
             yield self._external(step)
         elif asked.ins == _INTERNAL and step.done and len(asked.data) == 16 and step.data:
+            if not step.whole:
+                yield unverified("cryptogram", "command or answer are masked")
+                return
             factor, data = asked.data[:8], asked.data[8:]
             yield self._cryptogram(["IRK@SSSE"], [factor], data, step.data)
         elif command.cla & 0x0F == _SECURE and (step.done or step.sw == _WRONG_MAC):
@@ -56,6 +59,8 @@ class SocialProofs:
         assert command is not None, "see() looked"
         if not self._facts.challenges:
             return unverified("cryptogram", "the challenge is not in the trace")
+        if not step.apdu.command.whole:
+            return unverified("cryptogram", "the command is masked")
         master = command.p2 == _MASTER_KID
         kind = _MASTER if master else _PROVING
         names = [key.label for key in _keys(step, kind) if key.kid == command.p2]
