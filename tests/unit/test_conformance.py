@@ -34,6 +34,7 @@ from sscard.testing.conformance import (
     to_junit,
     to_text,
 )
+from sscard.testing.conformance.ssse.account import account_cases
 from sscard.transport.memory import MemoryPort, PoweredSlot
 
 WRITES = frozenset((0xDC, 0xD6, 0xE2, 0x5E, 0x24))
@@ -602,3 +603,10 @@ def test_no_report_shows_a_pin_or_the_holder(report, render):
 def test_suites_are_found_by_name():
     assert list(suites()) == ["ssse", "pse"]
     assert suites()["ssse"].generations == ("v1", "v2", "v3")
+
+
+def test_no_safe_case_sends_a_debit():
+    """A card that forgets the order of commands would compare its MAC1, and may count."""
+    for case in account_cases():
+        debits = [step for step in case.steps if "DEBIT" in step.title]
+        assert not (debits and case.safe), case.id
