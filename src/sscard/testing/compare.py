@@ -26,6 +26,7 @@ _CHALLENGE = 0x84
 _SAMPLE = 0x20
 """Bytes read of a transparent file."""
 _RECORDS = 3
+"""Records read of a file whose table does not say how many it has."""
 _GPO, _GENERATE, _INTERNAL = 0xA8, 0xAE, 0x88
 _PDOL, _CDOL1 = 0x9F38, 0x8C
 _VARYING = frozenset((0x9F26, 0x9F36, 0x9F4B))
@@ -125,18 +126,19 @@ def reading_tour() -> Iterator[list[Command]]:
         if fid != SSSE_FID:
             sitting.append(Command(0x00, 0xA4, 0x00, 0x00, fid.to_bytes(2), 256))
         files = {
-            file.fid: file.kind
+            file.fid: file
             for table in VERSIONS.values()
             for home in table
             if home.fid == fid
             for file in home.files
         }
-        for file, kind in sorted(files.items()):
-            sfi = file & 0x1F
-            if kind == "transparent":
+        for number, file in sorted(files.items()):
+            sfi = number & 0x1F
+            if file.kind == "transparent":
                 sitting.append(Command(0x00, 0xB0, 0x80 | sfi, 0x00, le=_SAMPLE))
-            elif kind != "internal":
-                numbers = range(1, _RECORDS + 1)
+            elif file.kind != "internal":
+                records = len(file.items) if file.kind == "tlv" else _RECORDS
+                numbers = range(1, records + 1)
                 sitting += [Command(0x00, 0xB2, n, sfi << 3 | 4, le=256) for n in numbers]
         yield sitting
     yield [
