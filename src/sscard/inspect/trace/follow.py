@@ -16,7 +16,8 @@ __all__ = ["Follower", "Place", "Step"]
 
 _MF = 0x3F00
 _CM, _SSSE, _PSE = 0, 1, 2
-_BY_FID, _PARENT, _BY_NAME = (0, 1), 3, 4
+_BY_FID, _PARENT, _BY_NAME = (0, 1, 2), 3, 4
+"""P1 of SELECT; readers name DFxx with 02, too (ssse-lb002 3.3)."""
 _SSSE_DFS = range(0xDF01, 0xDF10)
 
 
