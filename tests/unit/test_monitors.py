@@ -103,15 +103,6 @@ GOOD = [
     (SSSE, f"{PROOF} > 6984"),
     (SSSE, "0020000003123456", DF01, f"{EF05_DF01} > 200241429000"),
     (SSSE, DF01, f"{EF05_DF01} > 6982"),
-    (SSSE, "00A4020002DF01", "0020000003123456", f"{EF05_DF01} > 200200009000"),
-    (
-        SSSE,
-        "00A40000023F00",
-        "00A4020002DDF1",
-        "0020000003123456",
-        DF01,
-        f"{EF05_DF01} > 2000" + "9000",
-    ),
     (SSSE, "0020000003123456 > 63C5", "0020000003123456 > 63C4", "0020000003111111"),
     (SSSE, "0020000003123456 > 63C5", "00200000 > 63C5"),
     (SSSE, "0020000003123456 > 6983", CHALLENGE, "842400000411223344", "0020000003123456"),
@@ -190,6 +181,20 @@ def test_a_terminal_may_choose_the_same_data_for_every_proof():
     another = f"{PROOF[:10]}{'55' * 8}{PROOF[26:]}"
     assert another != PROOF
     assert complaints(trace(SSSE, CHALLENGE, PROOF, CHALLENGE, another)) == []
+
+
+@pytest.mark.parametrize(
+    ("way", "generation", "read"),
+    [
+        ((SSSE, "00A4020002DF01"), "v2", "00B2013C00 > 290100" + "9000"),
+        ((SSSE, "00A40000023F00", "00A4020002DDF1"), "v1", f"{EF05_DF01} > 200100" + "9000"),
+    ],
+)
+def test_ssse_3_3_a_directory_selected_with_p1_02(way, generation, read):
+    """Readers name directories so; in DF01 the PIN opens what it does not in the SSSE."""
+    after = (DF01,) if generation == "v1" else ()
+    session = trace(*way, "0020000003123456", *after, read)
+    assert complaints(session, generation) == []
 
 
 def test_the_generation_decides_who_may_read():
