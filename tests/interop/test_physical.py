@@ -1,6 +1,5 @@
-"""Relay, replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
+"""Replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
 
-import json
 import subprocess
 import sys
 import time
@@ -11,117 +10,22 @@ from sscard import sample_card
 from sscard.card import Card
 from sscard.inspect.trace import load
 from sscard.sample import new_card
-from sscard.testing.monitors import monitors, watch
 from sscard.transport.memory import PoweredSlot
 from sscard.transport.port import CardRemoved
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
 
 SSSE = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
-HOOK = """
-def command(apdu):
-    return bytes.fromhex("00B2023400") if apdu.hex() == "00b2013400" else apdu
-
-
-def response(command, response):
-    return b"\\x6f\\x00" if command[1] == 0x84 else response
-"""
 
 
 def powered(card, link="t0"):
     return PoweredSlot(card, link=link, atr=card.atr)
 
 
-def sscard(clients, *words, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "sscard", *words],
-        env=clients.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout
-
-
-@pytest.fixture
-def relay(clients, slots, pcscd):
-    """`relay(*options)`: the card of the first reader answers in the second, till the end."""
-    running = []
-
-    def start(*options):
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "sscard", "relay", "--reader", slots[0].name,
-                "--host", slots[1].host, "--port", str(slots[1].port), "--json", *options,
-            ],
-            env=clients.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        running.append(process)
-        assert json.loads(process.stdout.readline())["card"] == slots[0].name
-        pcscd.wait(slots[1], present=True)
-        return process
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.communicate(timeout=10)
-    pcscd.wait(slots[1], present=False)
-
-
-TALK = """
-c = connection(args[0]); c.connect()
-tell([transmit(c, apdu) for apdu in args[1]])
-"""
-
-
-def talk(clients, slot, *apdus):
-    return clients.pyscard(TALK, slot.name, apdus)
-
-
-def test_a_relay_is_the_card_and_records_it(serve, slots, clients, relay, tmp_path):
-    serve(powered(sample_card(), "apdu"))
-    path = tmp_path / "relay.jsonl"
-    process = relay("--record", str(path))
-    answers = talk(clients, slots[1], SSSE, "00B2013400", "0020000003123456", "00B2012C00")
-    assert answers[1].startswith("0812")
-    assert answers[2] == "9000"
-    process.terminate()
-    process.wait(10)
-    trace = load(path)
-    assert (trace.header.source, trace.header.masked) == ("relay", True)
-    assert str(trace.apdus[-2].command) == "0020000003******"
-    assert str(trace.apdus[-3].response).startswith("0812****")
-    assert watch(trace, monitors()) == []
-    words = sscard(clients, "explain", str(path))
-    assert "VERIFY" in words
-    assert "123456" not in words
-
-
-def test_a_hook_edits_both_ways(serve, slots, clients, relay, tmp_path):
-    serve(powered(sample_card(), "apdu"))
-    hook, path = tmp_path / "hook.py", tmp_path / "edited.jsonl"
-    hook.write_text(HOOK, encoding="utf-8")
-    process = relay("--edit", str(hook), "--record", str(path), "--show-secrets")
-    answers = talk(clients, slots[1], SSSE, "00B2013400", "0084000008")
-    assert answers[1].startswith("091E")
-    assert answers[2] == "6F00"
-    process.terminate()
-    process.wait(10)
-    edited, challenge = load(path).apdus[-2:]
-    assert (str(edited.command), str(edited.sent)) == ("00B2013400", "00B2023400")
-    assert edited.answered is None
-    assert str(challenge.response) == "6F00"
-    assert len(challenge.answered) == 10
-
-
 def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients, tmp_path, pcscd):
     path = tmp_path / "served.jsonl"
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image))
+    clients.sscard("new", str(image))
     process = subprocess.Popen(
         [
             sys.executable, "-m", "sscard", "serve", str(image), "--host", slots[0].host,
@@ -135,35 +39,35 @@ def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients
     try:
         process.stdout.readline()
         pcscd.wait(slots[0], present=True)
-        talk(clients, slots[0], SSSE, "00B2013400", "0020000003123456")
+        clients.talk(slots[0], SSSE, "00B2013400", "0020000003123456")
     finally:
         process.terminate()
         process.communicate(timeout=10)
     pcscd.wait(slots[0], present=False)
     assert any(entry.operations for entry in load(path).apdus)
-    sscard(clients, "new", str(image), "--force")
-    assert "no difference" in sscard(clients, "replay", str(path), "--image", str(image))
+    clients.sscard("new", str(image), "--force")
+    assert "no difference" in clients.sscard("replay", str(path), "--image", str(image))
     serve(powered(new_card("sample", {"ssse.ef.EF06.values.08": "999901199001011240"}), "apdu"))
-    told = sscard(clients, "replay", str(path), "--reader", slots[0].name, code=1)
+    told = clients.sscard("replay", str(path), "--reader", slots[0].name, code=1)
     assert "tag 08" in told
-    assert sscard(clients, "monitor", str(path)) == "7 monitors, 0 violations\n"
+    assert clients.sscard("monitor", str(path)) == "7 monitors, 0 violations\n"
 
 
 def test_compare_finds_what_differs(serve, slots, clients, tmp_path):
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image))
+    clients.sscard("new", str(image))
     before = image.read_bytes()
     serve(powered(sample_card()))
-    same = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--transactions")
+    same = clients.sscard("compare", str(image), "--reader", slots[0].name, "--transactions")
     assert same.endswith(" commands, 0 differences\n")
     assert image.read_bytes() == before
 
 
 def test_compare_explains_a_difference(serve, slots, clients, tmp_path):
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
+    clients.sscard("new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
     serve(powered(sample_card()))
-    told = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--quick", code=1)
+    told = clients.sscard("compare", str(image), "--reader", slots[0].name, "--quick", code=1)
     assert "tag 09" in told
     assert "张测试" not in told
 
@@ -172,21 +76,21 @@ def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_pat
     card = new_card("sample", {"ssse.df.DF07.present": False})
     serve(powered(card))
     profile, image = tmp_path / "seen.toml", tmp_path / "seen.img"
-    sscard(clients, "capture", "--reader", slots[0].name, "-o", str(profile))
+    clients.sscard("capture", "--reader", slots[0].name, "-o", str(profile))
     text = profile.read_text(encoding="utf-8")
     assert "张测试" not in text
     assert "6210950000000000017" not in text
     assert '"pan" = "6210959990000000002"' in text
     assert "# Not captured: AIP and AFL" in text
-    sscard(clients, "new", str(image), "--profile", str(profile))
+    clients.sscard("new", str(image), "--profile", str(profile))
     assert Card.from_image(image.read_bytes()).atr != card.atr
-    sscard(
-        clients, "capture", "--reader", slots[0].name, "-o", str(profile), "--force",
+    clients.sscard(
+        "capture", "--reader", slots[0].name, "-o", str(profile), "--force",
         "--show-secrets",
     )  # fmt: skip
-    sscard(clients, "new", str(image), "--profile", str(profile), "--force")
-    assert "0 differences" in sscard(
-        clients, "compare", str(image), "--reader", slots[0].name, "--quick"
+    clients.sscard("new", str(image), "--profile", str(profile), "--force")
+    assert "0 differences" in clients.sscard(
+        "compare", str(image), "--reader", slots[0].name, "--quick"
     )
 
 
