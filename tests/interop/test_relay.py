@@ -275,7 +275,9 @@ def test_with_a_pcscd_of_its_own_until_the_reader_vanishes(clients_of, tmp_path,
         assert "the reader is gone, or pcscd was stopped" in said
     image = tmp_path / "card.img"
     terminal.sscard("new", str(image))
-    assert "no difference" in terminal.sscard("replay", str(path), "--image", str(image))
+    assert "no difference" in terminal.sscard(
+        "replay", str(path), "--image", str(image), "--link", "t0"
+    )
     assert "5 tries left" in terminal.sscard("explain", str(path))
 
 
