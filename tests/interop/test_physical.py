@@ -1,8 +1,11 @@
 """Replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
 
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -10,8 +13,12 @@ from sscard import sample_card
 from sscard.card import Card
 from sscard.inspect.trace import load
 from sscard.sample import new_card
+from sscard.testing.faults import dies, faulty, mute, wrong_atr
 from sscard.transport.memory import PoweredSlot
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.port import CardRemoved
+from sscard.transport.serve import CardSlot
+from sscard.transport.vpcd import HOST, Apdu, Control, Framer, frame
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
 
@@ -135,6 +142,93 @@ def test_a_protocol_the_card_does_not_speak_is_refused(serve, slots, clients):
     assert clients.pyscard(script, slots[0].name)[0] == "ProtocolRefused"
 
 
+def test_a_card_of_t1_alone(serve, slots, clients):
+    serve(faulty(sample_card(), wrong_atr(bytes.fromhex("3B800101"))))
+    script = ERRORS + (
+        "with PcscPort(args[0], protocol=Protocol.T1) as port:\n"
+        "    spoken = port.protocol.name\n"
+        "tell([spoken, problem(lambda: PcscPort(args[0], protocol=Protocol.T0))])\n"
+    )
+    spoken, refused = clients.pyscard(script, slots[0].name)
+    assert spoken == "T1"
+    assert refused == ["ProtocolRefused", f"{slots[0].name}: the card does not speak this protocol"]
+
+
+def test_a_card_that_does_not_answer_to_reset(serve, slots, clients):
+    """From the beginning, and one that died in a command."""
+    serve(faulty(sample_card(), mute()), slots[0])
+    serve(faulty(sample_card(), dies(after=0)), slots[1])
+    script = ERRORS + (
+        "port = PcscPort(args[1])\n"
+        "last = port.transmit(bytes.fromhex('0084000008')).hex()\n"
+        "warm = problem(port.reset)\n"
+        "tell([problem(lambda: PcscPort(args[0])), last, warm, problem(lambda: port.atr)])\n"
+    )
+    first, last, warm, after = clients.pyscard(script, slots[0].name, slots[1].name)
+    assert first == ["CardUnpowered", f"{slots[0].name}: the card has no power"]
+    assert last == "6f00"
+    assert warm == ["CardUnpowered", f"{slots[1].name}: the card does not answer to reset"]
+    assert after[0] == "TransportError"
+
+
+def test_a_card_that_is_mute_in_a_command(slots, clients, pcscd):
+    """vpcd waits for ever; half a status word is as near as it comes."""
+    with HalfAnswers(slots[0]):
+        pcscd.wait(slots[0], present=True)
+        script = ERRORS + (
+            "port = PcscPort(args[0])\n"
+            "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
+        )
+        seen = clients.pyscard(script, slots[0].name)
+    pcscd.wait(slots[0], present=False)
+    assert seen == ["CardMute", f"{slots[0].name}: the card does not answer: reset it"]
+
+
+class HalfAnswers:
+    """A card at vpcd's wire that answers every command with one byte."""
+
+    def __init__(self, slot):
+        self.socket = socket.create_connection((slot.host, slot.port))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+
+    def serve(self):
+        framer = Framer()
+        with suppress(ConnectionError):  # the reader drops a card that leaves in its question
+            while data := self.socket.recv(0x1000):
+                for event in framer.feed(data):
+                    if event is Control.GET_ATR:
+                        self.socket.sendall(frame(sample_card().atr))
+                    elif isinstance(event, Apdu):
+                        self.socket.sendall(frame(b"\x90"))
+
+
+def test_pcscd_stops_while_a_port_is_open(clients_of):
+    with PrivatePcscd(slots=1) as daemon, CardSlot(HOST, daemon.slots[0].port) as place:
+        place.insert(PoweredSlot(sample_card()))
+        daemon.wait(daemon.slots[0], present=True)
+        script = ERRORS + (
+            "port = PcscPort(args[0]); tell('open'); told()\n"
+            "tell([problem(lambda: port.transmit(bytes.fromhex('0084000008'))),\n"
+            "      problem(port.reset), problem(port.close), problem(lambda: PcscPort(args[0]))])\n"
+        )
+        with clients_of(daemon).pyscard_talk(script, daemon.slots[0].name) as talking:
+            assert talking.told() == "open"
+            daemon.stop()
+            talking.tell()
+            command, reset, close, again = talking.told()
+    assert command[0] == reset[0] == again[0] == "ReaderAbsent", (command, reset, again)
+    assert close is None
+
+
 def test_no_card_and_no_reader(slots, clients):
     script = ERRORS + (
         "tell([problem(lambda: PcscPort(args[0])), problem(lambda: PcscPort('no such'))])\n"
@@ -172,7 +266,8 @@ def test_a_card_that_is_too_slow(serve, slots, clients):
     assert closed[0] == "TransportError"
 
 
-def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
+@pytest.mark.parametrize("timeout_s", [None, 30])
+def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients, timeout_s):
     """The slot is empty before the answer."""
 
     def yank():
@@ -180,10 +275,10 @@ def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
 
     serve(Slow(powered(sample_card()), yank))
     script = ERRORS + (
-        "port = PcscPort(args[0])\n"
+        "port = PcscPort(args[0], timeout_s=args[1])\n"
         "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
     )
-    seen = clients.pyscard(script, slots[0].name)
+    seen = clients.pyscard(script, slots[0].name, timeout_s)
     assert seen[0] == "CardRemoved", seen
 
 
