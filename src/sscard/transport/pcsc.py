@@ -229,14 +229,19 @@ class PcscPort:
 
 
 def _empties(name: str) -> bool:
-    """Whether a reader has no card, or notices that soon."""
+    """Whether a reader has no card, or notices that soon, or is gone.
+
+    One in this process, which PC/SC does not know, tells of a card taken out by itself.
+    """
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     try:
         until = time.monotonic() + _SETTLE_S
         while time.monotonic() < until:
             unaware = [(name, scard.SCARD_STATE_UNAWARE)]
             result, states = scard.SCardGetStatusChange(context, 0, unaware)
-            if result != scard.SCARD_S_SUCCESS or states[0][1] & scard.SCARD_STATE_EMPTY:
+            if result != scard.SCARD_S_SUCCESS:
+                return not _listed(name)
+            if states[0][1] & scard.SCARD_STATE_EMPTY:
                 return True
             time.sleep(_LOOK_S)
         return False
@@ -259,6 +264,13 @@ def _readers() -> list[Any]:
         return list(readers())
     except (SmartcardException, BaseSCardException) as error:  # the latter is none of the former
         raise ReaderAbsent(f"pcscd does not answer: {error}") from error
+
+
+def _listed(name: str) -> bool:
+    try:
+        return name in reader_names()
+    except ReaderAbsent:
+        return False
 
 
 def _named(name: str) -> Any:
