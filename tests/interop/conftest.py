@@ -94,6 +94,24 @@ class Clients:
         output = self.run(*command, text=text)
         return json.loads(output.splitlines()[-1])
 
+    def talk(self, slot: VirtualSlot, *apdus: str) -> Any:
+        """Send commands through pyscard to the card in a slot; return the answers, all in hex."""
+        script = "c = connection(args[0]); c.connect(); tell([transmit(c, a) for a in args[1:]])\n"
+        return self.pyscard(script, slot.name, *apdus)
+
+    def sscard(self, *words: str, code: int = 0) -> str:
+        """Run a command of ours that ends with an exit code; return its output."""
+        result = subprocess.run(
+            [sys.executable, "-m", "sscard", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
+        assert result.returncode == code, result.stdout + result.stderr
+        return result.stdout
+
     def pyscard_talk(self, script: str, *args: Any) -> "Talk":
         """Start `script` after the prelude, to be talked with while it runs."""
         self._require("pyscard")

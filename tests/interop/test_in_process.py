@@ -9,12 +9,15 @@ import pytest
 import through_pyscard
 
 from sscard.cli.cards import card_of_profile
+from sscard.errors import TransportError
 from sscard.inspect.values import stored
 from sscard.sample import sample_card, sample_psam
 from sscard.terminal.psam_source import PsamSource
+from sscard.testing import faults
 from sscard.testing.conformance import Bench, Outcome, run_suite, suites
 from sscard.testing.runner import Rig, check, run
 from sscard.testing.script import parse
+from sscard.transport.port import CardMute, CardRemoved, CardUnpowered
 
 ROOT = Path(__file__).parents[2]
 EMV_PYTHON = ROOT / ".venv-emv/bin/python"
@@ -102,6 +105,26 @@ def readers(require):
             return [stack.enter_context(PcscPort(reader.name)) for reader in made]
 
         yield ports
+
+
+@pytest.mark.requires("pyscard")
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (faults.mute(after=1), CardMute),
+        (faults.truncated(1, when=2), CardMute),
+        (faults.dies(after=1), CardUnpowered),
+        (faults.torn(0, 2), CardUnpowered),
+        (faults.removed(2), CardRemoved),
+    ],
+    ids=lambda value: str(value) if isinstance(value, faults.Fault) else "",
+)
+def test_what_goes_wrong_in_a_command_has_its_class(readers, fault, kind):
+    (port,) = readers(faults.faulty(sample_card(), fault))
+    port.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    with pytest.raises(TransportError) as error:
+        port.transmit(bytes.fromhex("0020000003999999"))
+    assert type(error.value) is kind
 
 
 @pytest.mark.requires("pyscard")

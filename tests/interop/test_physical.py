@@ -1,9 +1,11 @@
-"""Relay, replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
+"""Replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
 
-import json
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -11,117 +13,26 @@ from sscard import sample_card
 from sscard.card import Card
 from sscard.inspect.trace import load
 from sscard.sample import new_card
-from sscard.testing.monitors import monitors, watch
+from sscard.testing.faults import dies, faulty, mute, wrong_atr
 from sscard.transport.memory import PoweredSlot
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.port import CardRemoved
+from sscard.transport.serve import CardSlot
+from sscard.transport.vpcd import HOST, Apdu, Control, Framer, frame
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
 
 SSSE = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
-HOOK = """
-def command(apdu):
-    return bytes.fromhex("00B2023400") if apdu.hex() == "00b2013400" else apdu
-
-
-def response(command, response):
-    return b"\\x6f\\x00" if command[1] == 0x84 else response
-"""
 
 
 def powered(card, link="t0"):
     return PoweredSlot(card, link=link, atr=card.atr)
 
 
-def sscard(clients, *words, code=0):
-    result = subprocess.run(
-        [sys.executable, "-m", "sscard", *words],
-        env=clients.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout
-
-
-@pytest.fixture
-def relay(clients, slots, pcscd):
-    """`relay(*options)`: the card of the first reader answers in the second, till the end."""
-    running = []
-
-    def start(*options):
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "sscard", "relay", "--reader", slots[0].name,
-                "--host", slots[1].host, "--port", str(slots[1].port), "--json", *options,
-            ],
-            env=clients.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        running.append(process)
-        assert json.loads(process.stdout.readline())["card"] == slots[0].name
-        pcscd.wait(slots[1], present=True)
-        return process
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.communicate(timeout=10)
-    pcscd.wait(slots[1], present=False)
-
-
-TALK = """
-c = connection(args[0]); c.connect()
-tell([transmit(c, apdu) for apdu in args[1]])
-"""
-
-
-def talk(clients, slot, *apdus):
-    return clients.pyscard(TALK, slot.name, apdus)
-
-
-def test_a_relay_is_the_card_and_records_it(serve, slots, clients, relay, tmp_path):
-    serve(powered(sample_card(), "apdu"))
-    path = tmp_path / "relay.jsonl"
-    process = relay("--record", str(path))
-    answers = talk(clients, slots[1], SSSE, "00B2013400", "0020000003123456", "00B2012C00")
-    assert answers[1].startswith("0812")
-    assert answers[2] == "9000"
-    process.terminate()
-    process.wait(10)
-    trace = load(path)
-    assert (trace.header.source, trace.header.masked) == ("relay", True)
-    assert str(trace.apdus[-2].command) == "0020000003******"
-    assert str(trace.apdus[-3].response).startswith("0812****")
-    assert watch(trace, monitors()) == []
-    words = sscard(clients, "explain", str(path))
-    assert "VERIFY" in words
-    assert "123456" not in words
-
-
-def test_a_hook_edits_both_ways(serve, slots, clients, relay, tmp_path):
-    serve(powered(sample_card(), "apdu"))
-    hook, path = tmp_path / "hook.py", tmp_path / "edited.jsonl"
-    hook.write_text(HOOK, encoding="utf-8")
-    process = relay("--edit", str(hook), "--record", str(path), "--show-secrets")
-    answers = talk(clients, slots[1], SSSE, "00B2013400", "0084000008")
-    assert answers[1].startswith("091E")
-    assert answers[2] == "6F00"
-    process.terminate()
-    process.wait(10)
-    edited, challenge = load(path).apdus[-2:]
-    assert (str(edited.command), str(edited.sent)) == ("00B2013400", "00B2023400")
-    assert edited.answered is None
-    assert str(challenge.response) == "6F00"
-    assert len(challenge.answered) == 10
-
-
 def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients, tmp_path, pcscd):
     path = tmp_path / "served.jsonl"
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image))
+    clients.sscard("new", str(image))
     process = subprocess.Popen(
         [
             sys.executable, "-m", "sscard", "serve", str(image), "--host", slots[0].host,
@@ -135,35 +46,35 @@ def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients
     try:
         process.stdout.readline()
         pcscd.wait(slots[0], present=True)
-        talk(clients, slots[0], SSSE, "00B2013400", "0020000003123456")
+        clients.talk(slots[0], SSSE, "00B2013400", "0020000003123456")
     finally:
         process.terminate()
         process.communicate(timeout=10)
     pcscd.wait(slots[0], present=False)
     assert any(entry.operations for entry in load(path).apdus)
-    sscard(clients, "new", str(image), "--force")
-    assert "no difference" in sscard(clients, "replay", str(path), "--image", str(image))
+    clients.sscard("new", str(image), "--force")
+    assert "no difference" in clients.sscard("replay", str(path), "--image", str(image))
     serve(powered(new_card("sample", {"ssse.ef.EF06.values.08": "999901199001011240"}), "apdu"))
-    told = sscard(clients, "replay", str(path), "--reader", slots[0].name, code=1)
+    told = clients.sscard("replay", str(path), "--reader", slots[0].name, code=1)
     assert "tag 08" in told
-    assert sscard(clients, "monitor", str(path)) == "7 monitors, 0 violations\n"
+    assert clients.sscard("monitor", str(path)) == "7 monitors, 0 violations\n"
 
 
 def test_compare_finds_what_differs(serve, slots, clients, tmp_path):
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image))
+    clients.sscard("new", str(image))
     before = image.read_bytes()
     serve(powered(sample_card()))
-    same = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--transactions")
+    same = clients.sscard("compare", str(image), "--reader", slots[0].name, "--transactions")
     assert same.endswith(" commands, 0 differences\n")
     assert image.read_bytes() == before
 
 
 def test_compare_explains_a_difference(serve, slots, clients, tmp_path):
     image = tmp_path / "card.img"
-    sscard(clients, "new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
+    clients.sscard("new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
     serve(powered(sample_card()))
-    told = sscard(clients, "compare", str(image), "--reader", slots[0].name, "--quick", code=1)
+    told = clients.sscard("compare", str(image), "--reader", slots[0].name, "--quick", code=1)
     assert "tag 09" in told
     assert "张测试" not in told
 
@@ -172,21 +83,21 @@ def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_pat
     card = new_card("sample", {"ssse.df.DF07.present": False})
     serve(powered(card))
     profile, image = tmp_path / "seen.toml", tmp_path / "seen.img"
-    sscard(clients, "capture", "--reader", slots[0].name, "-o", str(profile))
+    clients.sscard("capture", "--reader", slots[0].name, "-o", str(profile))
     text = profile.read_text(encoding="utf-8")
     assert "张测试" not in text
     assert "6210950000000000017" not in text
     assert '"pan" = "6210959990000000002"' in text
     assert "# Not captured: AIP and AFL" in text
-    sscard(clients, "new", str(image), "--profile", str(profile))
+    clients.sscard("new", str(image), "--profile", str(profile))
     assert Card.from_image(image.read_bytes()).atr != card.atr
-    sscard(
-        clients, "capture", "--reader", slots[0].name, "-o", str(profile), "--force",
+    clients.sscard(
+        "capture", "--reader", slots[0].name, "-o", str(profile), "--force",
         "--show-secrets",
     )  # fmt: skip
-    sscard(clients, "new", str(image), "--profile", str(profile), "--force")
-    assert "0 differences" in sscard(
-        clients, "compare", str(image), "--reader", slots[0].name, "--quick"
+    clients.sscard("new", str(image), "--profile", str(profile), "--force")
+    assert "0 differences" in clients.sscard(
+        "compare", str(image), "--reader", slots[0].name, "--quick"
     )
 
 
@@ -231,6 +142,93 @@ def test_a_protocol_the_card_does_not_speak_is_refused(serve, slots, clients):
     assert clients.pyscard(script, slots[0].name)[0] == "ProtocolRefused"
 
 
+def test_a_card_of_t1_alone(serve, slots, clients):
+    serve(faulty(sample_card(), wrong_atr(bytes.fromhex("3B800101"))))
+    script = ERRORS + (
+        "with PcscPort(args[0], protocol=Protocol.T1) as port:\n"
+        "    spoken = port.protocol.name\n"
+        "tell([spoken, problem(lambda: PcscPort(args[0], protocol=Protocol.T0))])\n"
+    )
+    spoken, refused = clients.pyscard(script, slots[0].name)
+    assert spoken == "T1"
+    assert refused == ["ProtocolRefused", f"{slots[0].name}: the card does not speak this protocol"]
+
+
+def test_a_card_that_does_not_answer_to_reset(serve, slots, clients):
+    """From the beginning, and one that died in a command."""
+    serve(faulty(sample_card(), mute()), slots[0])
+    serve(faulty(sample_card(), dies(after=0)), slots[1])
+    script = ERRORS + (
+        "port = PcscPort(args[1])\n"
+        "last = port.transmit(bytes.fromhex('0084000008')).hex()\n"
+        "warm = problem(port.reset)\n"
+        "tell([problem(lambda: PcscPort(args[0])), last, warm, problem(lambda: port.atr)])\n"
+    )
+    first, last, warm, after = clients.pyscard(script, slots[0].name, slots[1].name)
+    assert first == ["CardUnpowered", f"{slots[0].name}: the card has no power"]
+    assert last == "6f00"
+    assert warm == ["CardUnpowered", f"{slots[1].name}: the card does not answer to reset"]
+    assert after[0] == "TransportError"
+
+
+def test_a_card_that_is_mute_in_a_command(slots, clients, pcscd):
+    """vpcd waits for ever; half a status word is as near as it comes."""
+    with HalfAnswers(slots[0]):
+        pcscd.wait(slots[0], present=True)
+        script = ERRORS + (
+            "port = PcscPort(args[0])\n"
+            "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
+        )
+        seen = clients.pyscard(script, slots[0].name)
+    pcscd.wait(slots[0], present=False)
+    assert seen == ["CardMute", f"{slots[0].name}: the card does not answer: reset it"]
+
+
+class HalfAnswers:
+    """A card at vpcd's wire that answers every command with one byte."""
+
+    def __init__(self, slot):
+        self.socket = socket.create_connection((slot.host, slot.port))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+
+    def serve(self):
+        framer = Framer()
+        with suppress(ConnectionError):  # the reader drops a card that leaves in its question
+            while data := self.socket.recv(0x1000):
+                for event in framer.feed(data):
+                    if event is Control.GET_ATR:
+                        self.socket.sendall(frame(sample_card().atr))
+                    elif isinstance(event, Apdu):
+                        self.socket.sendall(frame(b"\x90"))
+
+
+def test_pcscd_stops_while_a_port_is_open(clients_of):
+    with PrivatePcscd(slots=1) as daemon, CardSlot(HOST, daemon.slots[0].port) as place:
+        place.insert(PoweredSlot(sample_card()))
+        daemon.wait(daemon.slots[0], present=True)
+        script = ERRORS + (
+            "port = PcscPort(args[0]); tell('open'); told()\n"
+            "tell([problem(lambda: port.transmit(bytes.fromhex('0084000008'))),\n"
+            "      problem(port.reset), problem(port.close), problem(lambda: PcscPort(args[0]))])\n"
+        )
+        with clients_of(daemon).pyscard_talk(script, daemon.slots[0].name) as talking:
+            assert talking.told() == "open"
+            daemon.stop()
+            talking.tell()
+            command, reset, close, again = talking.told()
+    assert command[0] == reset[0] == again[0] == "ReaderAbsent", (command, reset, again)
+    assert close is None
+
+
 def test_no_card_and_no_reader(slots, clients):
     script = ERRORS + (
         "tell([problem(lambda: PcscPort(args[0])), problem(lambda: PcscPort('no such'))])\n"
@@ -268,7 +266,8 @@ def test_a_card_that_is_too_slow(serve, slots, clients):
     assert closed[0] == "TransportError"
 
 
-def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
+@pytest.mark.parametrize("timeout_s", [None, 30])
+def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients, timeout_s):
     """The slot is empty before the answer."""
 
     def yank():
@@ -276,10 +275,10 @@ def test_a_card_taken_out_in_the_middle_of_a_command(serve, slots, clients):
 
     serve(Slow(powered(sample_card()), yank))
     script = ERRORS + (
-        "port = PcscPort(args[0])\n"
+        "port = PcscPort(args[0], timeout_s=args[1])\n"
         "tell(problem(lambda: port.transmit(bytes.fromhex('0084000008'))))\n"
     )
-    seen = clients.pyscard(script, slots[0].name)
+    seen = clients.pyscard(script, slots[0].name, timeout_s)
     assert seen[0] == "CardRemoved", seen
 
 

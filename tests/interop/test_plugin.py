@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,53 +75,13 @@ def test_taken_out_over_vpcd(sscard_pcsc, sscard_trace):
     assert "taken out" in str(sscard_trace)
     assert "NoCardException" in failure(sscard_pcsc)
 
-CHALLENGE = list(bytes.fromhex("0084000008"))
-WRONG = list(bytes.fromhex("0020000003999999"))
-IN_WORDS = "import sys; from smartcard.System import readers; " \\
-    "c = next(r for r in readers() if str(r) == sys.argv[1]).createConnection(); c.connect(); " \\
-    "print(bytes(c.getATR()).hex(), [bytes(c.transmit(list(bytes.fromhex(t)))[0]).hex() for t in sys.argv[2:]])"
+def test_a_failure_is_explained(sscard_pcsc):
+    assert answers(sscard_pcsc, SSSE, list(bytes.fromhex("0020000003999999"))) == ["9000", "9000"]
 
-def words(reader, *commands):
-    """The ATR and the data of the answers, as a program prints them."""
-    sent = [bytes(command).hex() for command in commands]
-    done = subprocess.run([sys.executable, "-c", IN_WORDS, reader.name, *sent],
-                          env=reader.environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-SEEN = [
-    (faults.slow(0.2, when=2), [SSSE, PIN], ["9000", "9000"]),
-    (faults.dies(after=1), [SSSE, PIN], ["9000", "6F00"]),
-    (faults.removed(2, done=True), None, "CardConnectionException"),
-    (faults.garbled(when=2, mask=b"\\x0F"), [SSSE, PIN], ["9000", "9F0F"]),
-    (faults.truncated(2, when=1), [SSSE, PIN], ["6F16", "9000"]),
-    (faults.altered(slice(0, 2), b"\\x69\\x85", when=2), [SSSE, PIN], ["9000", "6985"]),
-    (faults.torn(1, 2), [SSSE, WRONG], ["9000", "6F00"]),
-    (faults.bit_flipped(0x0000, 0, when=1), [SSSE, PIN], ["9000", "9000"]),
-]
-
-@pytest.mark.parametrize("number", range(len(SEEN)))
-def test_what_a_program_sees_of_each(number, sscard_pcsc, sscard_profile):
-    fault, sent, expected = SEEN[number]
-    sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), fault))
-    if sent is None:
-        assert expected in failure(sscard_pcsc, SSSE, PIN)
-    else:
-        assert answers(sscard_pcsc, *sent) == expected
-
-def test_random_numbers_that_stick_or_come_again(sscard_pcsc, sscard_profile):
-    for fault, first, second in [
-        (faults.random_stuck(0xAA), "aa" * 8, "aa" * 8),
-        (faults.random_repeating(bytes(range(8))), "0001020304050607", "0001020304050607"),
-    ]:
-        sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), fault))
-        assert f"['{first}', '{second}']" in words(sscard_pcsc, CHALLENGE, CHALLENGE)
-
-def test_another_atr_and_one_byte_of_the_fci(sscard_pcsc, sscard_profile):
-    changed = faults.altered(slice(4, 5), b"\\x00", when=1)
-    atr = faults.wrong_atr(bytes.fromhex("3B021234"))
-    sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), changed, atr))
-    assert words(sscard_pcsc, SSSE).startswith("3b021234 ['6f16840f00")
+def test_a_faulty_card_put_in_later(sscard_pcsc, sscard_profile):
+    changed = faults.altered("SW", bytes.fromhex("6985"), when=2)
+    sscard_pcsc.swap(faults.faulty(sscard_profile("sample"), changed))
+    assert answers(sscard_pcsc, SSSE, PIN) == ["9000", "9000"]
 
 def failure(reader, *commands):
     with pytest.raises(AssertionError) as error:
@@ -134,7 +95,74 @@ def failure(reader, *commands):
 def test_a_private_pcscd_once_a_run_with_faults_too(tmp_path):
     (tmp_path / "test_terminal.py").write_text(OVER_PCSCD, encoding="utf-8")
     done = pytest_in(tmp_path, sys.executable, "-p", "no:xdist")
-    assert "16 passed" in done, done
+    assert "2 failed, 6 passed" in done, done
+    first, second = done.split("_ test_a_faulty_card_put_in_later _")
+    assert first.count("sscard: APDU trace") == second.count("sscard: APDU trace") == 1
+    assert "2. VERIFY" in first
+    assert "5 tries left" in first
+    assert "what arrived instead:" in second
+    assert "[6985]" in second
+    assert "[03 99 99 99]" not in done
+
+
+SIDE_BY_SIDE = """
+import pytest, time
+from smartcard.scard import SCARD_SHARE_EXCLUSIVE
+from smartcard.System import readers
+
+SSSE = list(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00"))
+WRONG = list(bytes.fromhex("0020000003999999"))
+
+def tries(reader):
+    connection = reader.createConnection()
+    connection.connect(mode=SCARD_SHARE_EXCLUSIVE)
+    connection.transmit(SSSE)
+    time.sleep(0.3)
+    _, sw1, sw2 = connection.transmit(WRONG)
+    connection.release()
+    return f"{sw1:02X}{sw2:02X}"
+
+@pytest.mark.parametrize("number", range(2))
+def test_over_pcscd(sscard_pcsc, number):
+    assert tries(next(r for r in readers() if str(r) == sscard_pcsc.name)) == "63C5"
+
+@pytest.mark.parametrize("number", range(2))
+def test_in_process(sscard_reader, number):
+    assert tries(sscard_reader) == "63C5"
+"""
+
+
+@pytest.mark.interop
+@pytest.mark.requires("pcscd", "vpcd", "pyscard")
+def test_two_runs_of_two_workers_do_not_meet(tmp_path):
+    (tmp_path / "test_it.py").write_text(SIDE_BY_SIDE, encoding="utf-8")
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(pytest_in, tmp_path, sys.executable, "-n", "2") for _ in range(2)]
+        for run_ in runs:
+            assert "4 passed" in run_.result(), run_.result()
+
+
+ONE_AT_A_TIME = """
+import pytest, time
+from smartcard.scard import SCARD_SHARE_EXCLUSIVE
+
+@pytest.mark.parametrize("number", range(4))
+def test_alone(sscard_reader, number):
+    connection = sscard_reader.createConnection()
+    connection.connect(mode=SCARD_SHARE_EXCLUSIVE)
+    time.sleep(0.3)
+    connection.release()
+"""
+
+
+@pytest.mark.interop
+@pytest.mark.requires("pcscd", "vpcd", "pyscard")
+def test_workers_take_turns_at_a_real_reader(serve, slots, clients, tmp_path):
+    serve(PoweredSlot(sample_card()))
+    (tmp_path / "test_it.py").write_text(ONE_AT_A_TIME, encoding="utf-8")
+    words = (sys.executable, "-n", "2", "--sscard-reader", slots[0].name)
+    done = pytest_in(tmp_path, *words, environment=clients.environment)
+    assert "4 passed" in done, done
 
 
 @pytest.mark.interop

@@ -211,10 +211,140 @@ def test_position(sscard_card):
 @pytest.mark.sscard(profile="nobody")
 def test_unknown(sscard_card):
     pass
+
+@pytest.mark.sscard(profile="nobody")
+def test_unknown_in_a_reader(sscard_reader):
+    pass
+
+@pytest.mark.sscard(state="tired")
+def test_state(sscard_card):
+    pass
+
+@pytest.mark.sscard(link="t1")
+def test_link(sscard_card):
+    pass
+
+@pytest.mark.sscard(interface="air")
+def test_interface(sscard_card):
+    pass
+
+@pytest.mark.sscard(faults=print)
+def test_faults(sscard_card):
+    pass
+
+@pytest.mark.sscard(overrides=[1])
+def test_overrides(sscard_card):
+    pass
+
+@pytest.mark.sscard(overrides={"ssse.pin.tries": 1})
+def test_value(sscard_card):
+    pass
 """)()
-    result.assert_outcomes(errors=3)
+    result.assert_outcomes(errors=10)
+    result.stdout.no_fnmatch_line("*During handling*")
     result.stdout.fnmatch_lines(["*unexpected keyword argument 'profil'*", "*keywords only*"])
-    result.stdout.fnmatch_lines(["*ProfileError*nobody*"])
+    result.stdout.fnmatch_lines(
+        [
+            "@pytest.mark.sscard: there is no profile nobody; there are: *sample, v1*",
+            "profile may also be one of the states pin-blocked, *",
+            "@pytest.mark.sscard: there is no profile nobody*",
+            "@pytest.mark.sscard: state is one of pin-blocked, *; not 'tired'",
+            "@pytest.mark.sscard: link is one of apdu, t0; not 't1'",
+            "@pytest.mark.sscard: interface is one of contact, contactless; not 'air'",
+            "@pytest.mark.sscard: faults is a list of faults of sscard.testing.faults, not *",
+            "@pytest.mark.sscard: overrides is a dictionary of the profile's values, not [[]1]",
+            "@pytest.mark.sscard: ssse.pin.tries is not known; there are: *",
+        ]
+    )
+
+
+def test_all_kinds_of_tests(project):
+    """Classes of unittest, parameters, coroutines, fixtures of the project's own."""
+    result = project("""
+import asyncio, unittest
+
+pytestmark = pytest.mark.sscard(profile="pin-blocked")
+
+class Case(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def _bench(self, sscard_reader, sscard_trace):
+        self.reader, self.trace = sscard_reader, sscard_trace
+
+    def test_of_the_module_s_marker(self):
+        self.assertEqual(verify(self.reader), "6983")
+
+    @pytest.mark.sscard(profile="sample")
+    def test_of_its_own(self):
+        self.assertEqual(verify(self.reader), "9000")
+
+    def test_that_fails(self):
+        self.assertEqual(verify(self.reader, WRONG), "9000")
+
+@pytest.mark.parametrize("state", [
+    pytest.param("6983"),
+    pytest.param("9000", marks=pytest.mark.sscard(profile="sample")),
+])
+def test_a_marker_a_parameter(sscard_reader, state):
+    assert verify(sscard_reader) == state
+
+def test_from_a_coroutine(sscard_reader):
+    async def both():
+        return await asyncio.gather(*[asyncio.to_thread(verify, sscard_reader)])
+    assert asyncio.run(both()) == ["6983"]
+
+@pytest.fixture
+def opened(sscard_reader):
+    assert verify(sscard_reader) == "9000", "the setup fails"
+
+def test_whose_setup_fails(opened):
+    pass
+""")()
+    result.assert_outcomes(passed=5, failed=1, errors=1)
+    for title in ("*ERROR at setup of test_whose_setup_fails*", "*_ Case.test_that_fails _*"):
+        result.stdout.fnmatch_lines([title, "*sscard: APDU trace*", "2. VERIFY*", "*6983*"])
+
+
+def test_a_faulty_card_put_in_later_is_traced_as_it_arrived(project):
+    result = project("""
+from sscard.testing import faults
+
+def test_fails(sscard_reader, sscard_profile):
+    fault = faults.altered("SW", bytes.fromhex("6985"), when=2)
+    sscard_reader.swap(faults.faulty(sscard_profile("sample"), fault))
+    assert verify(sscard_reader) == "9000"
+""")()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["2. VERIFY*", "*9000*", "*what arrived instead:*", "*6985*"])
+    assert str(result.stdout).count("2. VERIFY") == 1
+
+
+NO_PYSCARD = """
+import sys
+for name in [name for name in sys.modules if name.split(".")[0] == "smartcard"]:
+    del sys.modules[name]
+sys.modules["smartcard"] = None
+"""
+
+
+def test_without_pyscard_its_tests_are_skipped_with_the_reason(pytester):
+    """A named reader was asked for, so there it is an error."""
+    pytester.makeconftest(NO_PYSCARD)
+    pytester.makepyfile("def test_it(sscard_reader): pass\ndef test_card(sscard_card): pass\n")
+    reason = "pyscard is needed: pip install 'sscard[[]pcsc]'*"
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines([f"SKIPPED*{reason}"])
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--sscard-reader", "x")
+    result.assert_outcomes(skipped=1, errors=1)
+    result.stdout.fnmatch_lines([f"*{reason}"])
+
+
+def test_a_run_without_the_plugin(pytester):
+    pytester.makepyfile("def test_plain(): pass\n")
+    words = ("-p", "no:cacheprovider", "-p", "no:sscard")
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=1)
+    result = pytester.runpytest_subprocess(*words, "--sscard-reader", "x")
+    result.stderr.fnmatch_lines(["*unrecognized arguments: --sscard-reader*"])
 
 
 SUITE = """
@@ -265,6 +395,22 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
         result = run("--sscard-reader", "Bench 3", "-k", "right")
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*'Bench 3' is no reader; there are: Bench 1, Bench 2*"])
+
+
+def test_a_command_a_real_reader_got_no_answer_to_is_in_the_report(project):
+    from sscard.sample import sample_card
+    from sscard.testing.faults import faulty, removed
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    run = project("""
+def test_pulled(sscard_reader):
+    verify(sscard_reader)
+""")
+    with installed(VirtualReader("Bench 1", faulty(sample_card(), removed(2))), alone=True):
+        result = run("--sscard-reader", "Bench 1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["2. VERIFY*", "*PIN: 3 bytes, not shown*", "*no answer: *"])
+    result.stdout.no_fnmatch_line("*0020000003*")
 
 
 def test_a_program_that_takes_the_first_reader_takes_the_one_named(project):

@@ -3,16 +3,22 @@
 Usable without pytest, by other runners.
 """
 
+import getpass
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
+
+from filelock import FileLock, Timeout
 
 from sscard.card import Card, Interface, Snapshot
 from sscard.cos.trace import Event, Exchanged
-from sscard.errors import PowerLoss, TransportError
+from sscard.errors import PowerLoss, ProfileError, TransportError
 from sscard.inspect import explain, explain_event
 from sscard.sample import new_card, sample_card
 from sscard.states import STATES, card_in_state
@@ -21,11 +27,22 @@ from sscard.transport.pcscd import PrivatePcscd, VirtualSlot
 from sscard.transport.port import CardPort, Link
 from sscard.transport.serve import CardSlot
 
-__all__ = ["Exchange", "Kit", "PcscReader", "Trace", "Wanted", "private_pcscd", "unsuitable"]
+__all__ = [
+    "Exchange",
+    "Kit",
+    "PcscReader",
+    "PyscardAbsent",
+    "Trace",
+    "Wanted",
+    "private_pcscd",
+    "unsuitable",
+]
 
 READER = "sscard in process 00"
 _SHOWN_MAX = 30
 """Exchanges a report shows: the last ones."""
+_WAIT_S = 300
+"""A test waits this long for one of another process that uses the same real reader."""
 _SSSE_NAME = b"sx1.sh."
 _SELECT_BY_NAME = bytes.fromhex("00A404")
 
@@ -38,20 +55,42 @@ class Wanted:
     """The card a test asks for: a profile, perhaps in a state, with other values and faults.
 
     `profile` may name a state of `sscard.states` alone; it is then one of the sample card.
-    `link` is how the card answers, `interface` through which of its two.
+    `link` is how the card answers, `interface` through which of its two. Errors: `ProfileError`
+    that names the choices, for a value of the wrong kind.
     """
 
     profile: str = "sample"
     state: str | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
+    faults: Sequence[Fault] = ()
     link: Link = "apdu"
     interface: Interface = "contact"
+
+    def __post_init__(self) -> None:
+        _one_of("link", self.link, get_args(Link))
+        _one_of("interface", self.interface, get_args(Interface))
+        if self.state is not None:
+            _one_of("state", self.state, tuple(STATES))
+        if not isinstance(self.overrides, Mapping):
+            raise ProfileError(
+                f"overrides is a dictionary of the profile's values, not {self.overrides!r}"
+            )
+        if not isinstance(self.faults, list | tuple) or not all(
+            isinstance(fault, Fault) for fault in self.faults
+        ):
+            raise ProfileError(
+                f"faults is a list of faults of sscard.testing.faults, not {self.faults!r}"
+            )
 
     @property
     def title(self) -> str:
         """The profile, and the state if there is one."""
         return self.profile if self.state is None else f"{self.profile} {self.state}"
+
+
+def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ProfileError(f"{name} is one of {', '.join(choices)}; not {value!r}")
 
 
 def unsuitable(wanted: Wanted, present: str) -> str:
@@ -199,6 +238,33 @@ class _Recorded(Wrapper):
         return answer
 
 
+class PyscardAbsent(TransportError):
+    """pyscard cannot be loaded: there are no readers, neither in process nor of PC/SC."""
+
+
+@contextmanager
+def _alone(reader: str) -> Iterator[None]:
+    """Keep a real reader for one test; the tests of other workers and runs of this user wait.
+
+    Readers of two daemons may have one name: the daemon's socket tells them apart.
+    """
+    daemon = os.environ.get("PCSCLITE_CSOCK_NAME", "")
+    user = getattr(os, "getuid", getpass.getuser)()
+    words = f"{user}\n{daemon}\n{reader}"
+    name = f"sscard-reader-{hashlib.sha256(words.encode()).hexdigest()[:16]}.lock"
+    lock = FileLock(Path(tempfile.gettempdir(), name), timeout=_WAIT_S)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TransportError(
+            f"{reader}: another test run has held it for {_WAIT_S} s: end that"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 # ---- the bench of one test -----------------------------------------------------------------------
 
 
@@ -235,24 +301,37 @@ class Kit:
     def reader(self) -> AbstractContextManager[Any]:
         """Return a pyscard reader with the card in it, as a context manager.
 
-        Errors: `TransportError` without pyscard, or for a reader that is not there.
+        A real reader is this test's alone: other processes' tests wait for it. Errors:
+        `PyscardAbsent`; `TransportError` for a reader that is not there, or stays in use.
         """
         try:
             from sscard.transport.pcsc import watched  # noqa: PLC0415
             from sscard.transport.pyscard_reader import VirtualReader, installed  # noqa: PLC0415
         except ImportError as error:
-            raise TransportError(
+            raise PyscardAbsent(
                 f"pyscard is needed: pip install 'sscard[pcsc]' ({error})"
             ) from error
 
         @contextmanager
         def in_process() -> Iterator[VirtualReader]:
-            reader = VirtualReader(READER, self.port(), link=self.wanted.link)
+            reader = VirtualReader(READER, self.port(), link=self.wanted.link, around=self.recorded)
             with installed(reader, alone=True):
                 yield reader
 
         name = self.reader_name
-        return in_process() if name is None else watched(name, self.trace.note)
+        if name is None:
+            return in_process()
+
+        @contextmanager
+        def attached() -> Iterator[Any]:
+            with watched(name, self.trace.note) as reader, _alone(str(reader)):
+                yield reader
+
+        return attached()
+
+    def recorded(self, port: CardPort) -> CardPort:
+        """Return a card of which the trace tells what a reader sees of it."""
+        return port if isinstance(port, _Recorded) else _Recorded(port, self.trace)
 
     def _traced(self, card: Card) -> Card:
         card.trace(self.trace.listen)
@@ -311,7 +390,10 @@ class PcscReader:
 
     def insert(self, card: Card | CardPort | None = None) -> None:
         """Put a card in, the test's own if none is given, and wait until the reader has it."""
-        port = self._kit.port(card) if card is None or isinstance(card, Card) else card
+        if card is None or isinstance(card, Card):
+            port = self._kit.port(card)
+        else:
+            port = self._kit.recorded(card)
         self._place.insert(port)
         self._daemon.wait(self._slot, present=True)
 

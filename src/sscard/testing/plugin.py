@@ -5,6 +5,7 @@ until a test asks for one of its fixtures. What the fixtures do is in `sscard.te
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,10 +84,11 @@ def _sscard_kit(request: pytest.FixtureRequest) -> "Kit":
         words |= mark.kwargs
         if mark.args:
             pytest.fail("@pytest.mark.sscard takes keywords only: profile='pin-blocked'", False)
-    try:
-        wanted = Wanted(**words)
-    except TypeError as error:
-        pytest.fail(f"@pytest.mark.sscard: {error}; it takes {_MARKER}", pytrace=False)
+    with _marker_errors():
+        try:
+            wanted = Wanted(**words)
+        except TypeError as error:
+            raise _usage(f"{error}; it takes {_MARKER}") from None
     reader = request.config.getoption("--sscard-reader")
     if reader is not None:
         reason = unsuitable(wanted, request.config.getoption("--sscard-reader-card"))
@@ -100,7 +102,8 @@ def _sscard_kit(request: pytest.FixtureRequest) -> "Kit":
 def sscard_card(_sscard_kit: "Kit") -> "Card":
     """The emulated card the marker asks for, the sample card without one; not powered."""
     _needs_emulator(_sscard_kit, "sscard_card is an emulated card")
-    return _sscard_kit.card
+    with _marker_errors():
+        return _sscard_kit.card
 
 
 @pytest.fixture
@@ -114,15 +117,23 @@ def sscard_profile(_sscard_kit: "Kit") -> "Callable[..., Card]":
 def sscard_reader(_sscard_kit: "Kit") -> Iterator[Any]:
     """A pyscard reader with the card in it: in process, or the one `--sscard-reader` names.
 
-    While the test runs, `smartcard.System.readers()` lists no other.
+    While the test runs, `smartcard.System.readers()` lists no other. Skipped without pyscard,
+    unless a reader was asked for.
     """
     from sscard.errors import TransportError  # noqa: PLC0415
+    from sscard.testing.kit import PyscardAbsent  # noqa: PLC0415
 
-    try:
-        with _sscard_kit.reader() as reader:
-            yield reader
-    except TransportError as error:
-        pytest.fail(str(error), pytrace=False)
+    with ExitStack() as stack:
+        try:
+            with _marker_errors():
+                reader = stack.enter_context(_sscard_kit.reader())
+        except PyscardAbsent as error:
+            if _sscard_kit.reader_name is None:
+                pytest.skip(str(error))
+            pytest.fail(str(error), pytrace=False)
+        except TransportError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield reader
 
 
 @pytest.fixture
@@ -154,10 +165,29 @@ def sscard_pcsc(_sscard_kit: "Kit", request: pytest.FixtureRequest) -> "Iterator
 
     reader = PcscReader(request.getfixturevalue("_sscard_pcscd"), _sscard_kit)
     try:
-        reader.insert()
+        with _marker_errors():
+            reader.insert()
         yield reader
     finally:
         reader.remove()
+
+
+@contextmanager
+def _marker_errors() -> Iterator[None]:
+    """A card that cannot be made is a slip in the marker: say what there is, without traceback."""
+    from sscard.errors import ProfileError  # noqa: PLC0415
+    from sscard.states import STATES  # noqa: PLC0415
+
+    try:
+        yield
+    except ProfileError as error:
+        states = f"\nprofile may also be one of the states {', '.join(STATES)}"
+        known = "" if not str(error).startswith("there is no profile") else states
+        raise _usage(f"{error}{known}") from None
+
+
+def _usage(text: str) -> BaseException:
+    return pytest.fail.Exception(f"@pytest.mark.sscard: {text}", pytrace=False)
 
 
 def _needs_emulator(kit: "Kit", what: str) -> None:

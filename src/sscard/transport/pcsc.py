@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from smartcard import scard
 from smartcard.CardConnection import CardConnection
+from smartcard.CardConnectionDecorator import CardConnectionDecorator
 from smartcard.CardConnectionObserver import CardConnectionObserver
 from smartcard.Exceptions import NoCardException, SmartcardException
 from smartcard.pcsc.PCSCExceptions import BaseSCardException
@@ -36,7 +37,7 @@ from sscard.transport.port import (
     ReaderBusy,
 )
 
-__all__ = ["PcscPort", "Protocol", "reader_names", "watched"]
+__all__ = ["PcscPort", "Protocol", "reader_names", "watch_card", "watched"]
 
 _SHORTEST = 4
 """Bytes of the shortest command: a reader takes less for orders of its own (vpcd rule 4)."""
@@ -228,14 +229,19 @@ class PcscPort:
 
 
 def _empties(name: str) -> bool:
-    """Whether a reader has no card, or notices that soon."""
+    """Whether a reader has no card, or notices that soon, or is gone.
+
+    One in this process, which PC/SC does not know, tells of a card taken out by itself.
+    """
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     try:
         until = time.monotonic() + _SETTLE_S
         while time.monotonic() < until:
             unaware = [(name, scard.SCARD_STATE_UNAWARE)]
             result, states = scard.SCardGetStatusChange(context, 0, unaware)
-            if result != scard.SCARD_S_SUCCESS or states[0][1] & scard.SCARD_STATE_EMPTY:
+            if result != scard.SCARD_S_SUCCESS:
+                return not _listed(name)
+            if states[0][1] & scard.SCARD_STATE_EMPTY:
                 return True
             time.sleep(_LOOK_S)
         return False
@@ -260,6 +266,13 @@ def _readers() -> list[Any]:
         raise ReaderAbsent(f"pcscd does not answer: {error}") from error
 
 
+def _listed(name: str) -> bool:
+    try:
+        return name in reader_names()
+    except ReaderAbsent:
+        return False
+
+
 def _named(name: str) -> Any:
     listed = _readers()
     exact = [reader for reader in listed if str(reader.name) == name]
@@ -272,12 +285,51 @@ def _named(name: str) -> Any:
 
 
 @contextmanager
-def watched(name: str, listener: Callable[[bytes, bytes], object]) -> Iterator[Any]:
+def watch_card(name: str, gone: Callable[[TransportError], object]) -> Iterator[None]:
+    """Look after the card in a reader until the end of the block, from a thread of its own.
+
+    `gone` is called there, once: with `CardRemoved` when the card was taken out, even if it is
+    back, with `ReaderAbsent` when its reader or pcscd is no longer there.
+    """
+    leave = threading.Event()
+    thread = threading.Thread(target=_look_after, args=(name, gone, leave), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()
+
+
+def _look_after(
+    name: str, gone: Callable[[TransportError], object], leave: threading.Event
+) -> None:
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    moves: int | None = None
+    try:
+        while not leave.wait(_LOOK_S):
+            unaware = [(name, scard.SCARD_STATE_UNAWARE)]
+            result, states = scard.SCardGetStatusChange(context, 0, unaware)
+            if result != scard.SCARD_S_SUCCESS:
+                gone(ReaderAbsent(f"{name}: the reader is gone, or pcscd was stopped"))
+                return
+            state: int = states[0][1]
+            before, moves = moves, state >> 16  # PC/SC counts what goes in and out up there
+            if state & scard.SCARD_STATE_EMPTY or before not in (None, moves):
+                gone(CardRemoved(f"{name}: the card was taken out"))
+                return
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+@contextmanager
+def watched(name: str, listener: Callable[[bytes, bytes, str], object]) -> Iterator[Any]:
     """Give pyscard's own reader of a name, each of whose connections tells what passes.
 
     Until the end of the block it is the only one in `smartcard.System.readers()`, so that a
     program that takes the first reader takes this one. `listener` gets every command with its
-    answer, data and status word. Errors: `ReaderAbsent`.
+    answer, data and status word, and ""; or with b"" and why no answer came.
+    Errors: `ReaderAbsent`.
     """
     reader = _WatchedReader(_named(name), listener)
     methods = ReaderFactory.factorymethods
@@ -292,14 +344,12 @@ def watched(name: str, listener: Callable[[bytes, bytes], object]) -> Iterator[A
 class _WatchedReader:
     """A reader in all but `createConnection`."""
 
-    def __init__(self, reader: Any, listener: Callable[[bytes, bytes], object]) -> None:
+    def __init__(self, reader: Any, listener: Callable[[bytes, bytes, str], object]) -> None:
         self._reader = reader
         self._listener = listener
 
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
-        connection = self._reader.createConnection()
-        connection.addObserver(_Watch(self._listener))
-        return connection
+        return _WatchedConnection(self._reader.createConnection(), _Watch(self._listener))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
@@ -308,8 +358,24 @@ class _WatchedReader:
         return str(self._reader)
 
 
-class _Watch(CardConnectionObserver):  # type: ignore[misc]  # pyscard has no types
-    def __init__(self, listener: Callable[[bytes, bytes], object]) -> None:
+class _WatchedConnection(CardConnectionDecorator):  # type: ignore[misc]  # pyscard has no types
+    """A connection with an observer, to whom pyscard says nothing of a command that failed."""
+
+    def __init__(self, connection: Any, watch: "_Watch") -> None:
+        super().__init__(connection)
+        self._watch = watch
+        self.addObserver(watch)
+
+    def transmit(self, command: list[int], protocol: int | None = None) -> Any:
+        try:
+            return super().transmit(command, protocol)
+        except SmartcardException as error:
+            self._watch.failed(str(error))
+            raise
+
+
+class _Watch(CardConnectionObserver):  # type: ignore[misc]
+    def __init__(self, listener: Callable[[bytes, bytes, str], object]) -> None:
         self._listener = listener
         self._command = b""
 
@@ -318,5 +384,11 @@ class _Watch(CardConnectionObserver):  # type: ignore[misc]  # pyscard has no ty
             self._command = bytes(event.args[0])
         elif event.type == "response" and self._command:
             data, sw1, sw2 = event.args
-            self._listener(self._command, bytes((*data, sw1, sw2)))
+            self._listener(self._command, bytes((*data, sw1, sw2)), "")
+            self._command = b""
+
+    def failed(self, why: str) -> None:
+        """Tell of a command without an answer; an answer that pyscard calls an error was told."""
+        if self._command:
+            self._listener(self._command, b"", why)
             self._command = b""

@@ -58,7 +58,8 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
 
     `insert`, `remove` and `swap` are what a hand does at the slot; connections that hold the
     card notice as they would with pcscd. They take a card as it is, which then answers as `link`
-    says, or a `CardPort` that brings its own way.
+    says, or a `CardPort` that brings its own way. `around` gets every card that is put in, and
+    returns what stands in the slot: the card, with somebody who listens.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
         card: CardPort | PowerSource | None = None,
         *,
         link: Link = "apdu",
+        around: Callable[[CardPort], CardPort] | None = None,
     ) -> None:
         super().__init__(name)
         self._link: Link = link
+        self._around = around
         self.slot = Slot(None if card is None else self._port(card))
 
     def insert(self, card: CardPort | PowerSource) -> None:
@@ -86,8 +89,10 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
 
     def _port(self, card: CardPort | PowerSource) -> CardPort:
         if hasattr(card, "transmit"):  # a CardPort; isinstance would ask for its ATR
-            return cast("CardPort", card)
-        return PoweredSlot(card, link=self._link)
+            port = cast("CardPort", card)
+        else:
+            port = PoweredSlot(card, link=self._link)
+        return port if self._around is None else self._around(port)
 
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
         """Return a new connection, decorated as pyscard's own are."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from sscard.errors import PowerLoss
+from sscard.errors import PowerLoss, TransportError
 from sscard.iso.sw import SW
 from sscard.transport.port import CardMute, CardPort, CardRemoved
 
@@ -32,6 +32,8 @@ client's call found it gone before the reader's own look did."""
 BACKOFF_LAST_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
 _NO_ANSWER = bytes(SW.INTERNAL_FAULT)
+_NO_ATR = bytes(34)
+"""Longer than any: the reader has a card, and cannot power it. Shorter than one, it had none."""
 _WAKE = socket.SHUT_RDWR if os.name == "nt" else socket.SHUT_RD  # one that leaves us our answer
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 
@@ -123,9 +125,10 @@ class VpcdClient:
 
     Every command is answered, whatever happens inside the card, because the reader would wait
     for ever: an exception is logged with its traceback and answered 6F00; so is lost power,
-    and the card then stays dark until the reader powers it on. A card that is taken out in
-    mid-command (`CardRemoved`) leaves the slot without an answer, and `run` returns. The log shows
-    the header of such a command, never its data, which may hold a PIN or a key.
+    and the card then stays dark until the reader powers it on. A card that is mute at a reset
+    (`CardMute`) has no answer to reset, and the reader says that it has no power. A card that is
+    taken out in mid-command (`CardRemoved`) leaves the slot without an answer, and `run` returns.
+    The log shows the header of such a command, never its data, which may hold a PIN or a key.
     """
 
     def __init__(self, card: CardPort, host: str = HOST, port: int = PORT) -> None:
@@ -133,6 +136,7 @@ class VpcdClient:
         self.port = port
         self.connected = threading.Event()
         self._card = card
+        self._silent = False
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -210,7 +214,7 @@ class VpcdClient:
         if isinstance(event, Apdu):
             return self._transmit(event.data)
         if event is Control.GET_ATR:
-            return self._card.atr
+            return _NO_ATR if self._silent else self._card.atr or _NO_ATR
         if isinstance(event, Unknown):
             log.warning(
                 "%s:%d: unknown control code %02X ignored", self.host, self.port, event.code
@@ -221,6 +225,8 @@ class VpcdClient:
 
     def _control(self, code: Control) -> None:
         """Change the card's power; what fails is logged, for the reader expects no answer."""
+        if code is not Control.POWER_OFF:
+            self._silent = False
         try:
             if code is Control.POWER_ON:
                 self._card.power_on()
@@ -228,6 +234,11 @@ class VpcdClient:
                 self._card.reset()
             else:
                 self._card.power_off()
+        except CardMute as error:
+            self._silent = True
+            log.warning("%s:%d: no answer to %s: %s", self.host, self.port, code.name, error)
+        except TransportError as error:
+            log.error("%s:%d: %s failed: %s", self.host, self.port, code.name, error)  # noqa: TRY400
         except (Exception, PowerLoss):
             log.exception("%s:%d: %s failed", self.host, self.port, code.name)
 
@@ -244,6 +255,9 @@ class VpcdClient:
         except PowerLoss:
             log.warning("%s:%d: power lost in %s", self.host, self.port, _header(apdu))
             self._control(Control.POWER_OFF)
+            return _NO_ANSWER
+        except TransportError as error:
+            log.error("%s:%d: %s failed: %s", self.host, self.port, _header(apdu), error)  # noqa: TRY400
             return _NO_ANSWER
         except Exception:
             log.exception("%s:%d: %s failed", self.host, self.port, _header(apdu))

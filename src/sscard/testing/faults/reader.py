@@ -33,7 +33,7 @@ def mute(after: int = 0) -> Fault:
 
     A reader in process says so to its client (SCARD_W_UNRESPONSIVE_CARD at a reset,
     SCARD_E_NOT_TRANSACTED at a command). vpcd knows no time-out, so there a command is
-    answered 6F00, and the answer to reset still shows.
+    answered 6F00; at a reset PC/SC says SCARD_W_UNPOWERED_CARD.
     """
     return Fault(f"mute after {after} commands", lambda port: _Mute(port, after))
 
