@@ -30,6 +30,10 @@ COUNTS = settings(
 )
 
 
+LONGER = settings(COUNTS, max_examples=200, stateful_step_count=25)
+"""For mistakes that want a whole transaction; it ends with the first failure."""
+
+
 class Anything(CardMachine):
     """Commands of the tables, nearly right ones and noise; no model, the monitors alone."""
 
@@ -49,10 +53,10 @@ class Anything(CardMachine):
         self.send(apdu)
 
 
-def failure_of(machine):
+def failure_of(machine, effort=COUNTS):
     """The script a failing machine tells, from its first line, and why it failed."""
     with pytest.raises(AssertionError) as found:
-        run_state_machine_as_test(machine, settings=COUNTS)
+        run_state_machine_as_test(machine, settings=effort)
     why, _, script = str(found.value).partition("\n\n")
     return why, script.partition("\n\n")[0] + "\n"
 
@@ -113,7 +117,7 @@ def _macs_are_not_looked_at(patch):
     ("machine", "plant", "most"),
     [
         pytest.param(SsseMachine, _right_is_kept, 9, id="ssse"),
-        pytest.param(PseMachine, _macs_are_not_looked_at, 8, id="pse"),
+        pytest.param(PseMachine, _macs_are_not_looked_at, 12, id="pse"),
     ],
 )
 def test_a_failure_shrinks_to_a_short_script(monkeypatch, tmp_path, machine, plant, most):
@@ -121,7 +125,7 @@ def test_a_failure_shrinks_to_a_short_script(monkeypatch, tmp_path, machine, pla
     path = tmp_path / "failure.apdu"
     with monkeypatch.context() as patch:
         plant(patch)
-        why, script = failure_of(machine)
+        why, script = failure_of(machine, LONGER)
         path.write_text(script, encoding="utf-8")
         Cli()("run", path, code=1)
     assert why.startswith("the card answered")
@@ -195,3 +199,26 @@ def test_a_reset_is_followed_by_model_monitors_and_script():
     machine.restart()
     assert machine.model.session.place not in machine.model.lasting
     assert machine.script.rstrip().endswith("reset")
+
+
+# ---- the end of a sequence --------------------------------------------------------------------------
+
+
+def test_what_is_read_back_at_the_end_hides_no_failure():
+    finished = []
+
+    class Stumbles(Anything):
+        stumbled = False
+
+        @rule()
+        def stumble(self):
+            self.stumbled = True
+            raise AssertionError("stumbled")
+
+        def finish(self):
+            assert not self.stumbled, "read back"
+            finished.append(self.script)
+
+    with pytest.raises(AssertionError, match="stumbled"):
+        run_state_machine_as_test(Stumbles, settings=COUNTS)
+    assert finished

@@ -7,7 +7,7 @@ pages hold secrets. A refused or broken transaction is noise. Source: cos 1.3, 1
 Imported by the card's kernel and by `fsck`.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from struct import Struct
 from typing import NamedTuple, Self
@@ -109,10 +109,31 @@ class Transaction(NamedTuple):
         )
         return cls(seq, slot, slots, tag, page[APPLIED_AT] == 0, images)
 
+    def build(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the ring pages as (slot, 64 bytes) in the order they are written."""
+        payload = b"".join([page.to_bytes(2) + image for page, image in self.images])
+        first = self.continuation_slots.start
+        yield from _continuation_pages(self.seq, payload, range(first, self.slot))
+        start = first if self.slot > first else NO_SLOT
+        opening = _APPLIED if self.applied else _COMMITTED
+        count = len(self.images)
+        yield (
+            self.slot,
+            _transaction_page(self.seq, self.tag, count, payload, start, opening),
+        )
+
 
 def continuations(length: int) -> int:
     """Return how many continuation pages a payload of `length` bytes needs (cos 1.4)."""
     return max(0, (length - INLINE + CONTINUED - 1) // CONTINUED)
+
+
+def _continuation_pages(seq: int, payload: bytes, slots: range) -> Iterator[tuple[int, bytes]]:
+    """Yield (slot, 64 bytes) of the pages that carry what the transaction page cannot."""
+    head, at = _CONTINUATION.pack(b"JC", seq), INLINE
+    for slot in slots:
+        yield slot, head + payload[at : at + CONTINUED].ljust(CONTINUED, b"\xff")
+        at += CONTINUED
 
 
 def _transaction_page(
@@ -246,11 +267,9 @@ class Journal:
 
     def _log(self, seq: int, tag: int, count: int, payload: bytes, first: int, slot: int) -> None:
         """Do steps 1 and 2; the last page written is the commit point."""
-        write, at = self._eeprom.write_page, INLINE
-        head = _CONTINUATION.pack(b"JC", seq)
-        for page in range(self._first + first, self._first + slot):
-            write(page, head + payload[at : at + CONTINUED].ljust(CONTINUED, b"\xff"))
-            at += CONTINUED
+        write = self._eeprom.write_page
+        for at, page in _continuation_pages(seq, payload, range(first, slot)):
+            write(self._first + at, page)
         start = first if slot > first else NO_SLOT
         write(self._first + slot, _transaction_page(seq, tag, count, payload, start))
 

@@ -186,9 +186,14 @@ class CardMachine(RuleBasedStateMachine):
         data = None if expected.data is None else expected.data.hex().upper()
         return Expect(expected.sw, data) if expected.sw else None
 
+    def finish(self) -> None:
+        """Do what comes last in a sequence that went well: read back, compare."""
+
     def teardown(self) -> None:
-        """When a rule failed by itself, say what had been sent."""
-        if sys.exception() is not None and not self._told:
+        """Finish; or, when a rule failed by itself, say what had been sent."""
+        if sys.exception() is None:
+            self.finish()
+        elif not self._told:
             note(self.script)
 
 

@@ -19,8 +19,9 @@ base of both and of your own, can be imported from here too. Only the machines a
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from sscard.keys import line, session
+from sscard.keys import session
 from sscard.testing.card_machine import CardMachine
+from sscard.testing.line_protection import LineProtection
 from sscard.testing.lockstep import OUTSIDE, SELECT_SSSE, SsseBench
 from sscard.testing.models.ssse_tables import LOCK_KEYS, TRANSPORT_KEYS
 from sscard.testing.models.ssse_values import MASTER, PIN, Contents
@@ -323,23 +324,18 @@ class SsseMachine(SsseBench):
         encipher: bool = False,
     ) -> str:
         """Send a command with a MAC under a key, in the form `sm_mode` asks for."""
-        key, challenge = self.key(place, kid, spoil), self.challenge(spoil)
-        algorithm = self.subject.algorithm
-        direct = self.model.policy.sm_mode == "pboc_iv"
-        working = key if direct else session.session_key(algorithm, key, challenge)
-        if encipher and data:
-            data = (
-                line.wrap(algorithm, key, data)
-                if direct
-                else session.sm_encrypt(algorithm, working, data)
-            )
+        protection = LineProtection(
+            self.subject.algorithm,
+            self.key(place, kid, spoil),
+            self.challenge(spoil),
+            self.model.policy.sm_mode == "pboc_iv",
+        )
+        if encipher:
+            data = protection.encipher(data)
         if spoil == "padding" and encipher:
             data = data[::-1]
-        message = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
-        if direct:
-            mac = line.line_mac(algorithm, key, challenge, message)
-        else:
-            mac = session.sm_mac(algorithm, working, message)
+        message = protection.message(bytes.fromhex(header), data)
+        mac = protection.mac(message)
         if spoil == "bit":
             mac = bytes((mac[0] ^ 0x80, *mac[1:]))
         return self.send(message + mac, "protected")[-2:].hex().upper()
@@ -450,7 +446,7 @@ class SsseMachine(SsseBench):
         """Forms that no row takes, and commands whose answers the model leaves open."""
         self.send(apdu)
 
-    def teardown(self) -> None:
+    def finish(self) -> None:
         """Read back what was written, after a reset, with the rights it takes."""
         if not self.changed or self.model.card_blocked:
             return

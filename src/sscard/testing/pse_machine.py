@@ -394,7 +394,7 @@ class PseMachine(CardMachine):
         """Forms that no row takes."""
         self.send(apdu if len(apdu) % 2 == 0 else apdu[:-1])
 
-    def teardown(self) -> None:
+    def finish(self) -> None:
         """Read everything back after a reset."""
         if not hasattr(self, "model"):
             return

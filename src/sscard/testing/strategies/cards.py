@@ -1,6 +1,6 @@
 """Cards: profiles with valid settings, images sound and damaged, power cuts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from sscard.builder import build
 from sscard.card import Card
-from sscard.cos.eeprom import PAGE_SIZE, Phase, Tear
-from sscard.cos.layout import sealed
+from sscard.cos.eeprom import Phase, Tear
 from sscard.errors import ProfileError
 from sscard.perso.profile import Profile
 from sscard.sample import new_card
 from sscard.spec.options import BY_NAME, OPTIONS
 from sscard.states import card_in_state
+from sscard.testing.strategies._damage import Damage
+from sscard.testing.strategies.damages import damages
 
 __all__ = ["Image", "Made", "images", "profiles", "tears"]
 
@@ -82,9 +83,10 @@ def images(
     """EEPROM images: a finished card of `profile`, or one in one of `states`.
 
     With `damaged`, one to `max_damages` things went wrong: a bit turned, a byte overwritten, a
-    page erased, copied or full of one byte, a field of a page with its check sum made good.
+    page erased, copied or full of one byte; or, with good check sums, a field of a page, of an
+    object's header or of a key, or a transaction in the journal that nobody made.
     `Card.from_image` refuses such an image with ImageError or makes a card that answers.
-    Shrinks to few damages, low in the memory. Source: cos 1.1, 2.5.
+    Shrinks to few damages, low in the memory. Source: cos 1.1, 1.4, 2.5.
     """
     if max_damages < 1:
         raise ValueError(f"a damaged image has at least one damage, not {max_damages}")
@@ -93,8 +95,12 @@ def images(
     chosen = st.sampled_from(sound)
     if not damaged:
         return chosen
-    damages = st.lists(_damages(len(sound[0])), min_size=1, max_size=max_damages)
-    return st.tuples(chosen, damages).map(lambda drawn: _damage(*drawn))
+
+    def harmed(image: Image) -> st.SearchStrategy[Image]:
+        wrong = st.lists(damages(image), min_size=1, max_size=max_damages)
+        return wrong.map(lambda done: _damaged(image, done))
+
+    return chosen.flatmap(harmed)
 
 
 class Image(bytes):
@@ -122,89 +128,11 @@ def _image(profile: str, state: str) -> Image:
     return _told(card.image, f"{profile} {state}".strip())
 
 
-_Damage = Callable[[bytearray], None]
-
-
-def _damage(image: Image, damages: list[_Damage]) -> Image:
+def _damaged(image: Image, done: list[Damage]) -> Image:
     memory = bytearray(image)
-    for damage in damages:
+    for damage in done:
         damage(memory)
-    return _told(bytes(memory), ", ".join((image.story, *map(str, damages))))
-
-
-class _Bit(NamedTuple):
-    at: int
-    bit: int
-
-    def __str__(self) -> str:
-        return f"bit {self.bit} of {self.at:05X} turned"
-
-    def __call__(self, memory: bytearray) -> None:
-        memory[self.at] ^= 1 << self.bit
-
-
-class _Byte(NamedTuple):
-    at: int
-    value: int
-
-    def __str__(self) -> str:
-        return f"{self.value:02X} at {self.at:05X}"
-
-    def __call__(self, memory: bytearray) -> None:
-        memory[self.at] = self.value
-
-
-class _Field(NamedTuple):
-    page: int
-    offset: int
-    value: int
-
-    def __str__(self) -> str:
-        return f"{self.value:02X} at {self.offset} of page {self.page}, sealed"
-
-    def __call__(self, memory: bytearray) -> None:
-        page = slice(self.page * PAGE_SIZE, (self.page + 1) * PAGE_SIZE)
-        body = bytearray(memory[page][:-4])
-        body[self.offset] = self.value
-        memory[page] = sealed(bytes(body))
-
-
-class _Filled(NamedTuple):
-    page: int
-    value: int
-
-    def __str__(self) -> str:
-        return f"page {self.page} full of {self.value:02X}"
-
-    def __call__(self, memory: bytearray) -> None:
-        page = slice(self.page * PAGE_SIZE, (self.page + 1) * PAGE_SIZE)
-        memory[page] = bytes((self.value,)) * PAGE_SIZE
-
-
-class _Copied(NamedTuple):
-    source: int
-    page: int
-
-    def __str__(self) -> str:
-        return f"page {self.source} copied to page {self.page}"
-
-    def __call__(self, memory: bytearray) -> None:
-        at, to = self.source * PAGE_SIZE, self.page * PAGE_SIZE
-        memory[to : to + PAGE_SIZE] = memory[at : at + PAGE_SIZE]
-
-
-def _damages(size: int) -> st.SearchStrategy[_Damage]:
-    last = size // PAGE_SIZE - 1
-    pages = st.one_of(st.integers(0, 7), st.integers(0, last))
-    places = st.builds(lambda page, at: page * PAGE_SIZE + at, pages, st.integers(0, PAGE_SIZE - 1))
-    values = st.one_of(st.sampled_from((0x00, 0xFF, 0x80, 0xA5)), st.integers(0, 255))
-    return st.one_of(
-        st.builds(_Bit, places, st.integers(0, 7)),
-        st.builds(_Byte, places, values),
-        st.builds(_Field, pages, st.integers(0, PAGE_SIZE - 5), values),
-        st.builds(_Filled, pages, values),
-        st.builds(_Copied, pages, pages),
-    )
+    return _told(bytes(memory), ", ".join((image.story, *map(str, done))))
 
 
 def tears(*, operations: int, seeds: int = 3) -> st.SearchStrategy[Tear]:
