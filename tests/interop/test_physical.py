@@ -57,7 +57,7 @@ def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients
     serve(powered(new_card("sample", {"ssse.ef.EF06.values.08": "999901199001011240"}), "apdu"))
     told = clients.sscard("replay", str(path), "--reader", slots[0].name, code=1)
     assert "tag 08" in told
-    assert clients.sscard("monitor", str(path)) == "7 monitors, 0 violations\n"
+    assert clients.sscard("monitor", str(path)) == "9 monitors, 0 violations\n"
 
 
 def test_compare_finds_what_differs(serve, slots, clients, tmp_path):

@@ -13,6 +13,7 @@ _SSSE = "tests/properties/test_ssse_access_planted.py::test_ssse_4_the_machine_"
 _PSE = "tests/properties/test_pse_model_planted.py::test_pse_a_"
 _NI = "tests/properties/test_ni_planted.py::test_cos_3_6_the_properties_"
 _TEAR = "tests/tear/test_planted.py::test_the_sweeps_catch"
+_TEAR_NEUTRAL = "tests/tear/test_planted.py::test_the_sweeps_are_content_with"
 _MONITOR = "tests/unit/test_monitors.py::test_"
 _SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
 _BANK = "tests/unit/test_conformance_pse.py::test_planted_bugs_of_the_bank_application_are_found"
@@ -80,6 +81,9 @@ FOUND = (
     Planted("SELECT does not end a transaction", MONITOR, f"{_MONITOR}planted_select_that_ends_no_transaction"),
     Planted("a transaction goes on after its second cryptogram", MONITOR, f"{_MONITOR}planted_transaction_that_never_ends"),
     Planted("a TC follows a declined first cryptogram", MONITOR, f"{_MONITOR}planted_tc_after_a_declined_first_cryptogram"),
+    Planted("scripts are taken after a wrong ARPC", MONITOR, f"{_MONITOR}planted_scripts_taken_after_a_wrong_arpc"),
+    Planted("the random numbers are stuck", MONITOR, f"{_MONITOR}planted_random_numbers_that_are_stuck"),
+    Planted("rights survive the selection of an environment", MONITOR, f"{_MONITOR}planted_rights_kept_over_a_selection"),
 )  # fmt: skip
 
 UNFOUND = (
@@ -92,6 +96,8 @@ UNFOUND = (
     Planted("access conditions are looked at twice", NI, f"{_NI}are_content_with[cmk_keeps_its_power]"),
     Planted("the tries of a key are written twice", MONITOR, f"{_MONITOR}neutral_tries_written_twice"),
     Planted("the condition of a file is asked for twice", MONITOR, f"{_MONITOR}neutral_file_conditions_asked_twice"),
+    Planted("every page goes home twice", TEAR, f"{_TEAR_NEUTRAL}[home_twice]"),
+    Planted("the last page of a transaction goes home first", TEAR, f"{_TEAR_NEUTRAL}[home_in_reverse]"),
 )  # fmt: skip
 
 

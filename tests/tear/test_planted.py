@@ -350,3 +350,31 @@ def test_the_sweeps_catch(mistake, monkeypatch, record_property):
     first = next(complaints(), None)
     assert first is not None, mistake.__doc__
     record_property("planted", f"{mistake.__doc__} -> {first}")
+
+
+# --- what the sweeps must not mind --------------------------------------------------------------
+
+
+def home_twice(patch):
+    """Every page goes home twice, in commit and in recovery."""
+    apply = Journal._apply
+
+    def twice(self, images):
+        held = tuple(images)
+        apply(self, held)
+        apply(self, held)
+
+    patch.setattr(Journal, "_apply", twice)
+
+
+def home_in_reverse(patch):
+    """The last page of a transaction goes home first."""
+    apply = Journal._apply
+    patch.setattr(Journal, "_apply", lambda self, images: apply(self, tuple(images)[::-1]))
+
+
+@pytest.mark.parametrize("change", [home_twice, home_in_reverse], ids=lambda one: one.__name__)
+def test_the_sweeps_are_content_with(change, monkeypatch):
+    cases()
+    change(monkeypatch)
+    assert list(complaints()) == []

@@ -40,7 +40,7 @@ def test_keys_of_a_profile_verify_both_sides_and_the_certificates(written):
     text = Cli()("explain", written(), "--keys", "sample", "--monitors")
     assert text.count("verified: right under") == 11
     assert "WRONG" not in text
-    assert text.endswith("7 monitors, 0 violations\n")
+    assert text.endswith("9 monitors, 0 violations\n")
 
 
 def test_ca_keys_alone_verify_signatures_and_nothing_secret(written, tmp_path):
@@ -66,7 +66,7 @@ def test_a_monitor_speaks_where_its_property_is_broken(tmp_path):
     path.write_text(BROKEN, encoding="utf-8")
     lines = Cli()("explain", path, "--monitors", code=1).splitlines()
     assert lines[-2] == f"  BROKEN: {WHY}  (tries-fall)"
-    assert lines[-1] == "7 monitors, 1 violations"
+    assert lines[-1] == "9 monitors, 1 violations"
     found = json.loads(Cli()("explain", path, "--monitors", "--json", code=1))
     assert [(one["entry"], one["why"]) for one in found["violations"]] == [(4, WHY)]
     assert len(found["entries"]) == 4

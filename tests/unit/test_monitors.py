@@ -1,6 +1,7 @@
 """Monitors: silent on a good card, each speaks on a trace that breaks it and on a planted mistake."""
 
 import pytest
+from pse_plants import scripts_taken_after_a_wrong_arpc
 from sessions import pay, port, recorded, visit
 
 from sscard import sample_card
@@ -10,6 +11,7 @@ from sscard.apps.pse.transaction import Online, Script
 from sscard.cos import authenticate
 from sscard.cos.domain import Domain
 from sscard.cos.keyfile import KeyRing
+from sscard.cos.rng import Drbg
 from sscard.inspect.trace import (
     Apdu,
     CardRecorder,
@@ -32,6 +34,7 @@ from sscard.sample import blank_card
 from sscard.spec.pboc import DEBIT_AID
 from sscard.spec.ssse import SSSE_NAME
 from sscard.testing.monitors import monitors, watch
+from sscard.testing.pse_subjects import pse_subject
 
 SSSE = f"00A404000F{SSSE_NAME.hex()}"
 DEBIT = f"00A40400{len(DEBIT_AID):02X}{DEBIT_AID.hex()}"
@@ -40,6 +43,9 @@ GPO, FIRST, SECOND = "80A80000028300", "80AE800001AA", "80AE400001AA"
 CHALLENGE, PROOF = "0084000008", "0082000A10" + "11" * 16
 TC, ARQC = 0x40, 0x80
 EF05_DF01 = "00B2012C00"
+R1, R2 = "A1" * 8, "B2" * 8
+OTHER_PROOF = f"0082000A10{'33' * 8}{'11' * 8}"
+ARPC, LIMIT = "008200000A" + "11" * 10, "04DA9F580505" + "11" * 4
 
 
 def answer(kind, atc=1):
@@ -108,6 +114,21 @@ GOOD = [
     (SSSE, "0020000003123456 > 6983", CHALLENGE, "842400000411223344", "0020000003123456"),
     (SSSE, "0020000003123456 > 63C2", "lost 0020000003123456", "0020000003123456 > 63C5"),
     (DEBIT, GPO, f"{FIRST} > {answer(TC, 5)}", f"80CA9F3600 > 9F3602{5:04X}9000"),
+    (DEBIT, GPO, "80CA9F3600 > 9F360200059000", f"{FIRST} > {answer(TC, 5)}"),
+    (SSSE, f"{CHALLENGE} > {R1}9000", PROOF, f"{CHALLENGE} > {R2}9000", OTHER_PROOF),
+    (SSSE, "0084000004 > 010203049000", PROOF, "0084000004 > 010203049000", PROOF),
+    ("00A4040006D15600000590", "BFDE670820" + "11" * 32),
+    (DEBIT, GPO, f"{FIRST} > {answer(ARQC)}", LIMIT, f"{SECOND} > {answer(TC)}", LIMIT),
+    (DEBIT, GPO, f"{FIRST} > {answer(0)}", ARPC, LIMIT),
+    (
+        DEBIT,
+        f"{LIMIT} > 6985",
+        GPO,
+        f"{FIRST} > {answer(ARQC)}",
+        f"{LIMIT} > 6988",
+        f"{LIMIT} > 6985",
+    ),
+    (SSSE, CHALLENGE, "841E000004" + "11" * 4),
 ]
 
 
@@ -147,6 +168,14 @@ BAD = [
     ("challenge-once", (SSSE, CHALLENGE, "reset", SSSE, PROOF)),
     ("challenge-once", (SSSE, "04D6850008" + "11" * 8)),
     ("challenge-once", (SSSE, CHALLENGE, DEBIT, SSSE, PROOF)),
+    ("fresh-challenges", (SSSE, f"{CHALLENGE} > {R1}9000", f"{CHALLENGE} > {R1}9000")),
+    ("fresh-challenges", (SSSE, f"{CHALLENGE} > {R1}9000", "reset", f"{CHALLENGE} > {R1}9000")),
+    ("scripts-in-session", (DEBIT, LIMIT)),
+    ("scripts-in-session", (DEBIT, GPO, LIMIT)),
+    ("scripts-in-session", (DEBIT, GPO, f"{FIRST} > {answer(ARQC)}", "reset", DEBIT, LIMIT)),
+    ("scripts-in-session", (DEBIT, GPO, f"{FIRST} > {answer(ARQC)}", f"{ARPC} > 6300", LIMIT)),
+    ("scripts-in-session", (DEBIT, GPO, f"{FIRST} > {answer(ARQC)}", f"{LIMIT} > 6988", LIMIT)),
+    ("atc-rises", (DEBIT, GPO, "80CA9F3600 > 9F360200079000", GPO, f"{FIRST} > {answer(0, 7)}")),
     ("read-rights", (SSSE, DF01, f"{EF05_DF01} > 200241429000")),
     ("read-rights", (SSSE, DF01, "00A4020002EF05", "00B2010400 > 200241429000")),
     (
@@ -169,6 +198,10 @@ BAD = [
     ("tries-fall", (SSSE, "0020000003123456 > 63C3", "00200000 > 63C5")),
     ("tries-fall", (SSSE, "0020000003123456 > 6983", "0020000003123456")),
 ]
+
+
+def test_every_monitor_has_a_trace_that_breaks_it():
+    assert {name for name, _ in BAD} == {monitor.name for monitor in monitors()}
 
 
 @pytest.mark.parametrize(("name", "exchanges"), BAD)
@@ -341,6 +374,47 @@ def test_planted_tc_after_a_declined_first_cryptogram(monkeypatch):
     monkeypatch.setattr(generate, "first_generate_ac", careless)
     assert watched(session) == ["no-tc-after-aac"]
     assert seen[2:] == [0x00, b"\x40"]
+
+
+def test_planted_scripts_taken_after_a_wrong_arpc(monkeypatch):
+    subject = pse_subject("sample", {})
+
+    def session(at):
+        for command in (DEBIT, GPO):
+            at.transmit(bytes.fromhex(command))
+        first = at.transmit(first_ac())
+        head, atc = bytes.fromhex("04DA9F5805"), int.from_bytes(first[3:5])
+        mac = subject.bank.script_mac(atc, first[5:13], head, b"\5")
+        seen.append(at.transmit(bytes.fromhex(ARPC)).hex())
+        seen.append(at.transmit(head + b"\5" + mac).hex())
+
+    seen = []
+    assert watched(session, subject.card.fork()) == []
+    assert seen == ["6300", "6985"]
+    scripts_taken_after_a_wrong_arpc(monkeypatch)
+    assert watched(session, subject.card.fork()) == ["scripts-in-session"]
+    assert seen[2:] == ["6300", "9000"]
+
+
+def test_planted_random_numbers_that_are_stuck(monkeypatch):
+    draw = send(SSSE, CHALLENGE, CHALLENGE)
+    assert watched(draw) == []
+    monkeypatch.setattr(Drbg, "take", lambda self, length: b"\xa5" * length)
+    assert watched(draw) == ["fresh-challenges"]
+
+
+def test_planted_rights_kept_over_a_selection(monkeypatch):
+    away = send(SSSE, "0020000003123456", DEBIT, SSSE, DF01, EF05_DF01)
+    assert watched(away) == []
+    enter = Domain.enter
+
+    def careless(self):
+        held = self.session.environment_mask
+        enter(self)
+        self.session.environment_mask = held
+
+    monkeypatch.setattr(Domain, "enter", careless)
+    assert watched(away) == ["read-rights"]
 
 
 def first_ac(kind=0x80):

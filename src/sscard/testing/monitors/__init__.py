@@ -3,17 +3,25 @@
 They work on an emulated card, a physical one, or a recording. `monitors()` gives fresh ones.
 """
 
-from sscard.testing.monitors.bank import AtcRises, GpoFirst, NoTcAfterAac, TwoCryptograms
+from sscard.testing.monitors.bank import (
+    AtcRises,
+    GpoFirst,
+    NoTcAfterAac,
+    ScriptsInSession,
+    TwoCryptograms,
+)
 from sscard.testing.monitors.monitor import Monitor, Violation, Watch, watch
-from sscard.testing.monitors.social import ChallengeOnce, ReadRights, TriesFall
+from sscard.testing.monitors.social import ChallengeOnce, FreshChallenges, ReadRights, TriesFall
 
 __all__ = [
     "AtcRises",
     "ChallengeOnce",
+    "FreshChallenges",
     "GpoFirst",
     "Monitor",
     "NoTcAfterAac",
     "ReadRights",
+    "ScriptsInSession",
     "TriesFall",
     "TwoCryptograms",
     "Violation",
@@ -29,8 +37,10 @@ def monitors(generation: str | None = None) -> list[Monitor]:
         GpoFirst(),
         TwoCryptograms(),
         NoTcAfterAac(),
+        ScriptsInSession(),
         AtcRises(),
         ChallengeOnce(),
+        FreshChallenges(),
         ReadRights(generation),
         TriesFall(),
     ]

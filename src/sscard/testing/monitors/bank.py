@@ -7,13 +7,25 @@ from sscard.inspect.trace import Failure, Step
 from sscard.iso.tlv import TlvError, parse
 from sscard.testing.monitors.monitor import Monitor
 
-__all__ = ["AtcRises", "GpoFirst", "NoTcAfterAac", "TwoCryptograms", "cryptogram_of"]
+__all__ = [
+    "AtcRises",
+    "GpoFirst",
+    "NoTcAfterAac",
+    "ScriptsInSession",
+    "TwoCryptograms",
+    "cryptogram_of",
+]
 
 _GPO, _GENERATE_AC, _SELECT, _GET_DATA = 0x80A8, 0x80AE, 0x00A4, 0x80CA
+_EXTERNAL = 0x0082
+_SCRIPT_CLASSES = (0x04, 0x84)
+_SCRIPTS = (0x16, 0x18, 0x1E, 0x24, 0xDA, 0xDC)
+_FAILED, _WRONG_MAC = 0x6300, 0x6988
+_RID = bytes.fromhex("A000000333")
 _AAC, _TC = 0x00, 0x40
 _ATC_TAG = 0x9F36
 _FORMAT_1, _FORMAT_2 = 0x80, 0x77
-_SOCIAL = 1
+_SOCIAL, _PSE = 1, 2
 _SHORTEST = 11
 
 
@@ -130,8 +142,54 @@ class NoTcAfterAac(Monitor):
         return ""
 
 
+class ScriptsInSession(Monitor):
+    """CLOSED -GPO-> BEGUN -cryptogram-> OPEN -wrong ARPC, wrong MAC, SELECT, reset-> CLOSED.
+
+    A script that is accepted in CLOSED or BEGUN is wrong. An issuer that does not prove itself
+    at all may send scripts; one whose proof was wrong may not, and nobody after a wrong MAC.
+    """
+
+    name = "scripts-in-session"
+    title = "scripts are taken behind a cryptogram, from an issuer that has not failed"
+    source = "pse-pboc 3, 4.8"
+
+    def __init__(self) -> None:
+        self._closed = "no transaction was begun"
+
+    def power(self) -> None:
+        """A reset ends the session."""
+        self._closed = "no transaction was begun"
+
+    def see(self, step: Step) -> str:
+        """Follow one exchange."""
+        header, command = _header(step), step.command
+        if header == _SELECT and step.done:
+            self._closed = "no transaction was begun"
+        elif header == _GPO and step.done:
+            self._closed = "the transaction has no cryptogram yet"
+        elif header == _GENERATE_AC and step.done:
+            if self._closed == "the transaction has no cryptogram yet":
+                self._closed = ""
+        elif header == _EXTERNAL and _bank(step) and step.sw & 0xFF00 == _FAILED:
+            self._closed = "the issuer's proof was wrong"
+        elif command is not None and self._is_script(step, command.cla, command.ins):
+            if step.sw == _WRONG_MAC:
+                self._closed = "an earlier script had a wrong MAC"
+            elif step.done and self._closed:
+                return f"a script was accepted, and {self._closed}"
+        return ""
+
+    @staticmethod
+    def _is_script(step: Step, cla: int, ins: int) -> bool:
+        at_application = step.before.domain == _PSE and step.before.name.startswith(_RID)
+        return at_application and cla in _SCRIPT_CLASSES and ins in _SCRIPTS
+
+
 class AtcRises(Monitor):
-    """Keeps the last ATC of each application; a new transaction has a higher one, for ever."""
+    """Keeps the last ATC of each application; a new transaction has a higher one, for ever.
+
+    Who asks for it by GET DATA in the middle of a transaction hears that of its cryptograms.
+    """
 
     name = "atc-rises"
     title = "the ATC of a transaction is above that of every earlier one"
@@ -139,28 +197,26 @@ class AtcRises(Monitor):
 
     def __init__(self) -> None:
         self._last: dict[bytes, int] = {}
-        self._new: set[bytes] = set()
+        self._before: dict[bytes, int] = {}
+        """The last ATC as it was when GET PROCESSING OPTIONS began what has no cryptogram yet."""
 
     def see(self, step: Step) -> str:
         """Follow one exchange."""
         place = step.before.name
-        if _header(step) == _GPO and step.done and _bank(step):
-            self._new.add(place)
-        made = cryptogram_of(step) or _quick(step)
-        if made is not None:
-            atc, new = made[1], place in self._new
-            self._new.discard(place)
-        elif (read := _read_atc(step)) is not None:
-            atc, new = read, False
-        else:
-            return ""
         last = self._last.get(place, -1)
-        self._last[place] = max(atc, last)
-        if new and atc <= last:
-            return f"ATC {atc} in a new transaction, after {last}"
-        if atc < last:
-            return f"ATC {atc} after {last}"
-        return ""
+        if _header(step) == _GPO and step.done and _bank(step):
+            self._before[place] = last
+        made = cryptogram_of(step) or _quick(step)
+        read = _read_atc(step) if made is None else made[1]
+        if read is None:
+            return ""
+        self._last[place] = max(read, last)
+        earlier = self._before.get(place)
+        if made is not None:
+            self._before.pop(place, None)
+            if earlier is not None and read <= earlier:
+                return f"ATC {read} in a new transaction, after {earlier}"
+        return f"ATC {read} after {last}" if read < last else ""
 
     def lost(self, failure: Failure) -> None:
         """Power loss takes nothing back: the ATC stays where it was, or is one higher."""

@@ -1,5 +1,6 @@
 """Properties of the social side: one use of a challenge, rights before reading, tries."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -8,7 +9,7 @@ from sscard.spec.ssse import SSSE_FID, VERSIONS, Directory, Ef
 from sscard.terminal.rights import alternatives
 from sscard.testing.monitors.monitor import Monitor
 
-__all__ = ["ChallengeOnce", "ReadRights", "TriesFall"]
+__all__ = ["ChallengeOnce", "FreshChallenges", "ReadRights", "TriesFall"]
 
 _SSSE, _PSE = 1, 2
 _SELECT, _VERIFY, _EXTERNAL, _CHALLENGE = 0xA4, 0x20, 0x82, 0x84
@@ -19,6 +20,8 @@ _WRONG, _BLOCKED, _WRONG_MAC = 0x63C0, 0x6983, 0x6988
 _HISTORY_MOST = 4
 """Challenges a card may keep: its policy is not seen on the wire (ssse-lb002 3.8)."""
 _SECURE = 0x04
+_SECURE_CLASSES = (0x04, 0x84)
+_OK, _LONG = 0x9000, 8
 _VERSION_TAG = 0x03
 
 
@@ -27,8 +30,9 @@ class ChallengeOnce(Monitor):
 
     A proof is EXTERNAL AUTHENTICATE or a command under secure messaging. It uses a challenge up
     when the card has compared something, right or wrong; one refused before that leaves it. Another
-    environment takes all of them away. A proof that is accepted a second time, byte by byte, spoke
-    of a used challenge, however many others were drawn.
+    environment takes all of them away. The same proof taken twice is wrong, however many others
+    were drawn, unless the card has drawn a number again that it may stand for (which
+    `FreshChallenges` has its own word on).
     """
 
     name = "challenge-once"
@@ -37,7 +41,9 @@ class ChallengeOnce(Monitor):
 
     def __init__(self) -> None:
         self._unused = 0
-        self._used: set[tuple[Place, int, bytes]] = set()
+        self._latest: deque[bytes] = deque(maxlen=_HISTORY_MOST)
+        self._used: dict[tuple[Place, int, bytes], frozenset[bytes]] = {}
+        """Each proof that was taken, with the challenges one of which it has used."""
 
     def power(self) -> None:
         """A reset takes the challenges away."""
@@ -51,10 +57,11 @@ class ChallengeOnce(Monitor):
         if command is None or left == _PSE:
             return ""
         if command.ins == _CHALLENGE and not command.cla:
-            self._unused = min(self._unused + step.done, _HISTORY_MOST)
+            if step.done:
+                self._draw(step)
             return ""
         proof = command.ins == _EXTERNAL and not command.cla & 0x80
-        if not proof and not command.cla & _SECURE:
+        if not proof and command.cla not in _SECURE_CLASSES:
             return ""
         compared = step.done or step.sw & 0xFFF0 == _WRONG or step.sw == _WRONG_MAC
         unused, self._unused = self._unused, max(0, self._unused - compared)
@@ -65,8 +72,38 @@ class ChallengeOnce(Monitor):
         if proof and step.apdu.command.whole:
             spoken = (step.before, command.p2, command.data)
             if spoken in self._used:
-                return "a challenge that had been used was accepted again"
-            self._used.add(spoken)
+                return "a proof that had been accepted was accepted again"
+            self._used[spoken] = frozenset(self._latest)
+        return ""
+
+    def _draw(self, step: Step) -> None:
+        self._unused = min(self._unused + 1, _HISTORY_MOST)
+        drawn = step.data if step.apdu.response.whole else b""
+        self._latest.append(drawn)
+        for spoken in [one for one, for_ in self._used.items() if drawn and drawn in for_]:
+            del self._used[spoken]
+
+
+class FreshChallenges(Monitor):
+    """Keeps the challenges of 8 bytes and more; one that comes again is no random number."""
+
+    name = "fresh-challenges"
+    title = "a card never draws the same challenge again"
+    source = "cos 1.5, ssse-lb002 3.8"
+
+    def __init__(self) -> None:
+        self._drawn: set[bytes] = set()
+
+    def see(self, step: Step) -> str:
+        """Follow one exchange."""
+        command, drawn = step.command, step.data
+        if command is None or (command.cla, command.ins) != (0x00, _CHALLENGE):
+            return ""
+        if step.sw != _OK or len(drawn) < _LONG or not step.apdu.response.whole:
+            return ""
+        if drawn in self._drawn:
+            return "the card drew a challenge that it had drawn before"
+        self._drawn.add(drawn)
         return ""
 
 
