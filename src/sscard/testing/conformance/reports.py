@@ -17,6 +17,8 @@ __all__ = ["FORMAT", "to_html", "to_json", "to_junit", "to_text"]
 
 FORMAT = 1
 """Number of the JSON form."""
+_TOLD = (Outcome.FAILED, Outcome.WAIVED, Outcome.CUT_OFF)
+"""Outcomes whose cases the text names one by one."""
 
 
 def to_text(*reports: Report, everything: bool = False) -> str:
@@ -47,12 +49,15 @@ def _text_lines(report: Report, *, everything: bool) -> Iterator[str]:
         yield ""
         yield f"{section}  {title}: {_tally(results)}"
         for result in results:
-            if result.outcome in (Outcome.FAILED, Outcome.WAIVED) or everything:
+            if result.outcome in _TOLD or everything:
                 yield from _text_of(result)
         if not everything:
             yield from _reasons(results)
     yield ""
     yield from (f"waiver without use, its case passes: {pattern}" for pattern in report.stale)
+    yield from (f"waiver whose last day is over: {pattern}" for pattern in report.ended)
+    if report.cut:
+        yield f"the run stopped {report.cut}"
     yield f"in all: {_tally(report.results)}"
 
 
@@ -61,7 +66,7 @@ def _text_of(result: Result) -> Iterator[str]:
     yield f"  {result.outcome.value.upper():8} {case.id}: {case.title} ({case.source})"
     if result.reason:
         yield f"           {result.reason}"
-    if result.outcome is Outcome.FAILED:
+    if result.outcome in (Outcome.FAILED, Outcome.CUT_OFF):
         yield f"           {case.why}"
         for exchange in result.exchanges:
             mark = "!" if exchange.problem else " "
@@ -99,7 +104,9 @@ def _as_data(reports: tuple[Report, ...]) -> dict[str, Any]:
         "generation": " ".join(report.generation for report in ran),
         "card": next((report.card for report in reports if report.card), ""),
         "counts": _counts(_together(reports)),
+        "cut": next((report.cut for report in reports if report.cut), ""),
         "stale_waivers": [pattern for report in reports for pattern in report.stale],
+        "ended_waivers": [pattern for report in reports for pattern in report.ended],
         "suites": [_suite_data(report) for report in reports],
         "cases": [
             _case_data(result) | {"suite": report.suite}
@@ -116,6 +123,7 @@ def _suite_data(report: Report) -> dict[str, Any]:
         "generation": report.generation,
         "counts": _counts(report.results),
         "absent": report.absent,
+        "cut": report.cut,
     }
 
 
@@ -142,13 +150,17 @@ def _case_data(result: Result) -> dict[str, Any]:
 
 
 def to_junit(*reports: Report) -> str:
-    """Return JUnit XML: one test suite a section. Not run and waived cases are `skipped`."""
+    """Return JUnit XML: one test suite a section.
+
+    Not run and waived cases are `skipped`, one in the middle of which the run ended is an `error`.
+    """
     root = ET.Element("testsuites", name=_title(reports))
     for section, title, results in (row for report in reports for row in report.by_section()):
         failures = sum(result.outcome is Outcome.FAILED for result in results)
         skipped = sum(r.outcome in (Outcome.NOT_RUN, Outcome.WAIVED) for r in results)
         node = ET.SubElement(root, "testsuite", name=f"{section} {title}")
-        counts = {"tests": len(results), "failures": failures, "skipped": skipped, "errors": 0}
+        errors = sum(result.outcome is Outcome.CUT_OFF for result in results)
+        counts = {"tests": len(results), "failures": failures, "skipped": skipped, "errors": errors}
         for name, count in counts.items():
             node.set(name, str(count))
         for result in results:
@@ -159,8 +171,9 @@ def to_junit(*reports: Report) -> str:
 
 def _junit_case(parent: ET.Element, section: str, result: Result) -> None:
     case = ET.SubElement(parent, "testcase", classname=section, name=result.case.id)
-    if result.outcome is Outcome.FAILED:
-        failure = ET.SubElement(case, "failure", message=result.reason)
+    if result.outcome in (Outcome.FAILED, Outcome.CUT_OFF):
+        kind = "failure" if result.outcome is Outcome.FAILED else "error"
+        failure = ET.SubElement(case, kind, message=result.reason)
         failure.text = f"{result.case.why}\n" + "\n".join(map(_line, result.exchanges))
     elif result.outcome is not Outcome.PASSED:
         ET.SubElement(case, "skipped", message=f"{result.outcome.value}: {result.reason}")
@@ -176,7 +189,7 @@ _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .5rem;
 border-bottom:1px solid #ddd;vertical-align:top}code{font-size:13px;word-break:break-all}
-.passed{color:#176b2c}.failed{color:#b00020;font-weight:600}.waived{color:#8a5a00}.not{color:#666}
+.passed{color:#176b2c}.failed,.cut{color:#b00020;font-weight:600}.waived{color:#8a5a00}.not{color:#666}
 """
 
 
@@ -198,9 +211,15 @@ def _html_parts(report: Report) -> Iterator[str]:
         return
     yield f"<p>Generation {escape(report.generation)}, card <code>{escape(report.card)}</code></p>"
     yield f"<p>{escape(_tally(report.results))}</p>"
+    if report.cut:
+        yield f"<p class=cut>The run stopped {escape(report.cut)}</p>"
     yield from (
         f"<p class=waived>Waiver without use: <code>{escape(pattern)}</code></p>"
         for pattern in report.stale
+    )
+    yield from (
+        f"<p class=waived>Waiver whose last day is over: <code>{escape(pattern)}</code></p>"
+        for pattern in report.ended
     )
     for section, title, results in report.by_section():
         yield f"<h2 id='{escape(section)}'>{escape(section)} {escape(title)}</h2>"
