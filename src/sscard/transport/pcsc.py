@@ -217,8 +217,10 @@ class PcscPort:
             lost = (SmartcardException, BaseSCardException)
             with suppress(*lost):  # a card taken out has lost its power already
                 connection.disconnect()
-            with suppress(*lost):
+            try:
                 connection.release()
+            except lost:  # without pcscd; pyscard's destructor would try again, and complain aloud
+                getattr(connection, "component", connection).hcontext = None
 
     def _open(self) -> Any:
         if self._connection is None:
@@ -242,17 +244,16 @@ def _settled(name: str) -> int | None:
 
     One in this process, which PC/SC does not know, tells of a card taken out by itself.
     """
-    unknown_to_pcsc = scard.SCARD_STATE_PRESENT if _listed(name) else None
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     if result != scard.SCARD_S_SUCCESS:
-        return unknown_to_pcsc
+        return _state_here(name)
     try:
         until = time.monotonic() + _SETTLE_S
         while True:
             unaware = [(name, scard.SCARD_STATE_UNAWARE)]
             result, states = scard.SCardGetStatusChange(context, 0, unaware)
             if result != scard.SCARD_S_SUCCESS:
-                return unknown_to_pcsc
+                return _state_here(name)
             state: int = states[0][1]
             if state & scard.SCARD_STATE_UNKNOWN:
                 return None
@@ -261,6 +262,11 @@ def _settled(name: str) -> int | None:
             time.sleep(_LOOK_S)
     finally:
         scard.SCardReleaseContext(context)
+
+
+def _state_here(name: str) -> int | None:
+    """Return the state of a reader in this process, which shows its card; None without one."""
+    return int(scard.SCARD_STATE_PRESENT) if _listed(name) else None
 
 
 def _into(done: list[Any], exchange: Callable[[], Any]) -> Callable[[], None]:

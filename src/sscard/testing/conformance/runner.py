@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from sscard.errors import ScriptError, TransportError
+from sscard.iso.sw import SW
 from sscard.terminal.errors import TerminalError
 from sscard.terminal.stack import BadAnswer
 from sscard.testing.conformance.bench import Bench, Deviation, NotRun
@@ -24,6 +25,10 @@ Listener = Callable[[Result], None]
 _NOT_SAFE = "changes data or burns tries: run with --all"
 _STILL_THERE = (CardMute, CardReset, KeyboardInterrupt)
 """After these the same card is still in the reader, and a reset may reach it."""
+
+
+_DEAD_CASES = 3
+"""So many cases in a row with nothing but 6F00, each from a reset: such a card is dead."""
 
 
 class CutOff(TransportError):
@@ -86,7 +91,14 @@ def run_suite(
         suite.survey(bench)
     except (TransportError, KeyboardInterrupt) as end:
         raise cut_before(suite, generation, bench, chosen, end) from end
-    for number, case in enumerate(chosen):
+    dead = 0
+
+    def stop(end: BaseException, cut: str) -> CutOff | Interrupted:
+        for later in chosen[len(results) :]:
+            told(Result(later, Outcome.NOT_RUN, f"the run stopped {cut.partition(':')[0]}"))
+        return _stopped(_report(suite, generation, bench, results, given, cut), end)
+
+    for case in chosen:
         if safe and not case.safe:
             told(Result(case, Outcome.NOT_RUN, _NOT_SAFE))
             continue
@@ -94,11 +106,12 @@ def run_suite(
             result = run_case(case, bench)
         except (TransportError, KeyboardInterrupt) as end:
             told(_broken_off(case, bench, end))
-            cut = f"in {case.id}: {results[-1].reason}"
-            for later in chosen[number + 1 :]:
-                told(Result(later, Outcome.NOT_RUN, f"the run stopped in {case.id}"))
-            raise _stopped(_report(suite, generation, bench, results, given, cut), end) from end
+            raise stop(end, f"in {case.id}: {results[-1].reason}") from end
         told(_waived(result, accepted))
+        dead = dead + 1 if _nothing_but_faults(result) else 0
+        if dead == _DEAD_CASES:
+            mute = CardMute("the card answers 6F00 to everything, after a reset, too")
+            raise stop(mute, f"after {case.id}: {mute}") from mute
     return _report(suite, generation, bench, results, given)
 
 
@@ -123,6 +136,12 @@ def _report(
         cut=cut,
         ended=tuple(waiver.pattern for waiver in waivers if waiver.ended(bench.today)),
     )
+
+
+def _nothing_but_faults(result: Result) -> bool:
+    """Whether a case got 6F00 alone: a card that is mute until reset, and after it (cos 1.4)."""
+    sent = [exchange for exchange in result.exchanges if exchange.command]
+    return bool(sent) and all(e.answer.startswith(f"{SW.INTERNAL_FAULT:04X}") for e in sent)
 
 
 def cut_before(
