@@ -169,3 +169,31 @@ def test_suites_after_the_end_are_told_not_to_have_run(number):
     assert reports[1].absent.startswith("not run: the run stopped ")
     assert len(on.port.sent) == number - 1
     assert outcomes(reports[0])[SUITE.cases("v2")[0].id] in (Outcome.CUT_OFF, Outcome.PASSED)
+
+
+def test_a_card_that_answers_6f00_after_every_reset_is_given_up():
+    """Three cases fail, with one command each, and no key is tried on it any more."""
+    on = bench(new_card("v2"))
+    answered = iter(range(200))
+    on.port = Wrapped(
+        on.port, lambda _, answer: answer if next(answered, None) is not None else b"\x6f\x00"
+    )
+    stopped = cut(on, "ATR/*", "DF01_RECORD/*", "DF02_RECORD/*")
+    seen = [result.outcome for result in stopped.report.results]
+    last = max(n for n, outcome in enumerate(seen) if outcome is not Outcome.NOT_RUN)
+    assert [r.outcome for r in stopped.report.results[last - 2 : last + 1]] == [Outcome.FAILED] * 3
+    assert stopped.report.cut == (
+        f"after {stopped.report.results[last].case.id}: "
+        "the card answers 6F00 to everything, after a reset, too"
+    )
+    assert isinstance(stopped.__cause__, CardMute)
+
+
+def test_the_page_shows_each_step_with_what_was_expected_and_seen():
+    strange = new_card("v2", {"ssse.df.DF01.ef.EF05.read": "F"})
+    page = to_html(run("v2", "DF01_SAFETY/EF05/read/none", "ATR/*", on=bench(strange)))
+    assert "<li><a href='#DF01_SAFETY/EF05/read/none'>" in page
+    assert "<tr id='DF01_SAFETY/EF05/read/none'>" in page
+    [odd] = [line for line in page.split("<tr") if line.startswith(" class=odd")]
+    assert "<td><code>00B2012C00</code><td><code>2002 [4 bytes] 9000 done</code><td>6982" in odd
+    assert page.index("<a href='#ATR'>") < page.index("<h2 id='ATR'>")

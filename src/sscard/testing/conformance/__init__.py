@@ -7,8 +7,9 @@ made from; docs/conformance.md tells how to run a suite and how to add one.
 
 from sscard.testing.conformance.bench import Bench, Deviation, Exchange, NotRun
 from sscard.testing.conformance.model import Case, Effect, Expect, Form, Step, Suite
+from sscard.testing.conformance.pages import to_html
 from sscard.testing.conformance.registry import suites
-from sscard.testing.conformance.reports import to_html, to_json, to_junit, to_text
+from sscard.testing.conformance.reports import to_json, to_junit, to_text
 from sscard.testing.conformance.results import Outcome, Report, Result
 from sscard.testing.conformance.runner import (
     CutOff,
