@@ -467,10 +467,10 @@ COS = {
 @pytest.mark.parametrize("name", list(COS))
 def test_planted_bugs_of_the_card_are_found(name, finished, monkeypatch):
     where, what, bug, expected = COS[name]
-    monkeypatch.setattr(where, what, bug)
     files = {case.split("/")[0].removesuffix("_SAFETY") + "*" for case in expected}
     protected = UNPROTECTED[:-1] + "*" in files
     card = new_card("v2", PROTECTED) if protected else finished.fork()
+    monkeypatch.setattr(where, what, bug)
     assert expected <= set(ids(run("v2", *files, on=bench(card)), Outcome.FAILED))
 
 
