@@ -58,6 +58,8 @@ FOUND = (
     Planted("a blocked application is read", CONFORMANCE, f"{_SUITE}[reads what is blocked]"),
     Planted("the medical account is debited on any MAC1", CONFORMANCE, f"{_SUITE}[debits on any MAC1]"),
     Planted("the medical account's balance wants no PIN", CONFORMANCE, f"{_SUITE}[tells the balance to everybody]"),
+    Planted("files are updated on any MAC", CONFORMANCE, f"{_SUITE}[updates on any MAC]"),
+    Planted("the SSSE's line key protects every directory", CONFORMANCE, f"{_SUITE}[takes the line key of the environment everywhere]"),
     Planted("one right is taken for any other", CONFORMANCE, f"{_SUITE}[takes one right for any other]"),
     Planted("the ATC is not kept", CONFORMANCE, f"{_BANK}[atc_not_raised]"),
     Planted("every ARPC is right", CONFORMANCE, f"{_BANK}[any_arpc_accepted]"),

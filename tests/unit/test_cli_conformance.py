@@ -220,3 +220,55 @@ def test_the_list_of_the_bank_suite():
 )
 def test_wrong_usage(card, words):
     sscard("conformance", *(card if word == "CARD" else word for word in words), code=2)
+
+
+# ---- waivers and single cases --------------------------------------------------------------------
+
+
+def test_a_waiver_with_a_last_day(tmp_path):
+    strange = new_card("v2", {"ssse.df.DF01.ef.EF05.read": "F"})
+    card = saved(strange, tmp_path / "card.img")
+    at = ("conformance", "--image", card, "--case", "DF01_SAFETY/EF05/read/none")
+    waivers, told = tmp_path / "waivers", tmp_path / "report.json"
+    waivers.write_text("DF01_SAFETY/* until 2999-12-31 this office lists streets\n")
+    assert "this office lists streets (" in sscard(*at, "--waivers", waivers)
+    waivers.write_text("DF01_SAFETY/* until 2020-12-31 this office lists streets\n")
+    output = sscard(*at, "--waivers", waivers, "--json", told, code=1)
+    assert "FAILED   DF01_SAFETY/EF05/read/none" in output
+    assert "waiver whose last day is over: DF01_SAFETY/*" in output
+    assert json.loads(told.read_text())["ended_waivers"] == ["DF01_SAFETY/*"]
+    waivers.write_text("DF01_SAFETY/* until Christmas\n")
+    sscard(*at, "--waivers", waivers, code=2)
+    assert "until is followed by a date" in sscard.errors
+    waivers.write_text("DF01_SAFETY/* until 2999-12-31\n")
+    sscard(*at, "--waivers", waivers, code=2)
+    assert "gives no reason" in sscard.errors
+
+
+def test_one_waiver_file_serves_every_suite_and_generation(tmp_path):
+    """An entry for what this run does not look at is none for a case that does not exist."""
+    card = saved(new_card("v2"), tmp_path / "card.img")
+    waivers = tmp_path / "waivers"
+    waivers.write_text("RECORDS/aip a bank card\nSSSE_SAFETY/EF06/read/after-reset a v3 card\n")
+    at = ("conformance", "--image", card, "--case", "ATR/*", "--waivers", waivers)
+    for words in ((), ("--suite", "ssse"), ("--profile", "v2"), ("--profile-generation", "v2")):
+        assert "in all: 4 passed" in sscard(*at, *words)
+    waivers.write_text("ATR/colour a card of another colour\n")
+    sscard(*at, code=2)
+    assert "there is no case ATR/colour" in sscard.errors
+
+
+def test_a_case_of_another_generation_is_not_passed_in_silence(tmp_path):
+    card = saved(new_card("v2"), tmp_path / "card.img")
+    at = ("conformance", "--image", card, "--suite", "ssse")
+    sscard(*at, "--case", "SSSE_SAFETY/EF06/read/after-reset", code=2)
+    assert "no case of that name is for a card of this generation" in " ".join(
+        sscard.errors.split()
+    )
+    sscard(*at, "--case", "ATR/colour", code=2)
+
+
+def test_a_report_nobody_could_write_is_refused_before_the_run(card, tmp_path):
+    at = ("conformance", "--image", card, "--case", "ATR/*", "--html", tmp_path / "no" / "it.html")
+    sscard(*at, code=2)
+    assert "there is no directory" in sscard.errors

@@ -13,8 +13,10 @@ from social_counter import terminal
 
 from sscard.apps.ssse import account, blocking
 from sscard.cos import access as cos_access
+from sscard.cos import secure
 from sscard.cos.commands import Survives
 from sscard.cos.domain import Domain
+from sscard.cos.objects import KeyType
 from sscard.errors import ScriptError
 from sscard.iso.sw import SW
 from sscard.keys.vault import MemoryVault, Party, Root
@@ -158,6 +160,7 @@ PROTECTED = {
     "ssse.ef.EF05.sm_update": "mac",
     "ssse.ef.EF06.sm_update": "enc_mac",
     "ssse.df.DF01.ef.EF05.sm_update": "enc_mac",
+    "ssse.df.DF01.ef.EF16.sm_update": "mac",
 }
 
 
@@ -179,10 +182,15 @@ def test_ssse_4_6_4_8_3_10_protection_blocks_and_account(options):
     report = run("v2", *NEW, on=on)
     assert not ids(report, Outcome.FAILED)
     passed = ids(report, Outcome.PASSED)
-    assert [name for name in passed if name.startswith(UNPROTECTED)] == [
-        "SECURE_MESSAGING/SSSE/EF05", "SECURE_MESSAGING/SSSE/EF06", "SECURE_MESSAGING/DF01/EF05",
-    ]  # fmt: skip
-    assert len(passed) == 3 + 28 + 7
+    files = ("SSSE/EF05", "SSSE/EF06", "DF01/EF05", "DF01/EF16")
+    line = [
+        f"SECURE_MESSAGING/{file}{form}"
+        for file in files
+        for form in ("", "/forms", "/replay", "/wrong-key", "/length")
+        if (file, form) != ("DF01/EF16", "/length")  # a binary file takes any length
+    ]
+    assert [name for name in passed if name.startswith(UNPROTECTED)] == line
+    assert len(passed) == len(line) + 28 + 7
     live = card.power_on()
     for apdu in ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00A4000002DF03", "00A4000002DF04"):
         assert live.transmit(bytes.fromhex(apdu))[-2:] == b"\x90\x00"
@@ -406,8 +414,28 @@ def reads_survive_a_block(self, row):
     gate(self, row._replace(survives=Survives.BLOCKED) if row.ins == 0xB2 else row)
 
 
+def any_mac(domain, command, key, *, session):
+    return secure.Protection(domain, key, domain.take_challenge("cos 6.1"), session=session)
+
+
+def key_of_the_environment(domain, nibble):
+    found, here = [], domain.session.directory
+    while here is not None:
+        found += [key for key in domain.keys.records(here) if key.type == KeyType.STK]
+        here = here.parent
+    return found[-1]
+
+
 gate = Domain.gate
 COS = {
+    "updates on any MAC": (
+        secure, "protected_command", any_mac,
+        {f"SECURE_MESSAGING/DF01/{case}" for case in (
+            "EF05", "EF05/forms", "EF05/replay", "EF05/wrong-key", "EF16/forms", "EF16/replay")},
+    ),
+    "takes the line key of the environment everywhere": (
+        secure, "transport_key_of", key_of_the_environment, {"SECURE_MESSAGING/DF01/EF05"},
+    ),
     "blocks without the lock key": (
         blocking, "access", SimpleNamespace(satisfied=lambda *_: True),
         {"APPLICATION_BLOCK/DF03/without-lock-key", "APPLICATION_BLOCK/SSSE/without-lock-key"},
@@ -439,9 +467,11 @@ COS = {
 @pytest.mark.parametrize("name", list(COS))
 def test_planted_bugs_of_the_card_are_found(name, finished, monkeypatch):
     where, what, bug, expected = COS[name]
-    monkeypatch.setattr(where, what, bug)
     files = {case.split("/")[0].removesuffix("_SAFETY") + "*" for case in expected}
-    assert expected <= set(ids(run("v2", *files, on=bench(finished.fork())), Outcome.FAILED))
+    protected = UNPROTECTED[:-1] + "*" in files
+    card = new_card("v2", PROTECTED) if protected else finished.fork()
+    monkeypatch.setattr(where, what, bug)
+    assert expected <= set(ids(run("v2", *files, on=bench(card)), Outcome.FAILED))
 
 
 class Sticky(Wrapped):
@@ -589,7 +619,7 @@ def test_html_is_one_page_of_its_own(report):
     assert page.startswith("<!doctype html>")
     assert "<h2 id='DF01_SAFETY'>" in page
     assert "src=" not in page
-    assert "href=" not in page
+    assert page.count("href=") == page.count("href='#"), "links go nowhere else"
 
 
 @pytest.mark.parametrize("render", [to_text, to_json, to_junit, to_html])

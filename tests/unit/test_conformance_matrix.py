@@ -9,6 +9,8 @@ import re
 import pytest
 
 from sscard.testing.conformance import suites
+from sscard.testing.conformance.ssse.line import Line
+from sscard.testing.conformance.ssse.protected import Update
 from sscard.testing.conformance.steps import Send
 from sscard.testing.models.ssse_tables import V1 as V1_FILES
 from sscard.testing.models.ssse_tables import V2 as V2_FILES
@@ -201,7 +203,9 @@ def test_ssse_2_3_all_differences_of_v3_from_v2():
     states = ("none", "PIN", "K04", "K05", "K06", "K0D")
     reads = {f"SSSE_SAFETY/EF06/read/{state}" for state in states}
     writes = {name for name in older if name.startswith("SSSE_SAFETY/EF06/update/")}
-    assert changed == records | reads | writes | {"CHECKLIST/version", "SECURE_MESSAGING/SSSE/EF06"}
+    forms = ("", "/forms", "/replay", "/wrong-key", "/length")
+    line = {f"SECURE_MESSAGING/SSSE/EF06{form}" for form in forms}
+    assert changed == records | reads | writes | {"CHECKLIST/version"} | line
     lost = {f"SSSE_SAFETY/EF06/read/{s}" for s in ("after-reset", "after-select-SSSE", "wrong-K0A")}
     assert newer.keys() - older.keys() == lost
     assert not older.keys() - newer.keys()
@@ -229,3 +233,59 @@ def test_ssse_0_the_titles_of_the_tests_of_2023():
     for number in (1, 2, 3, 4, 5, 7):
         titles += f" DF0{number}_RECORD DF0{number}_SAFETY"
     assert set(titles.split()) <= sections
+
+
+# Case, then every update it sends under line protection: INS P1 P2 and what the card answers.
+# ssse-lb002 3.3 (P2), 3.5, 3.6, 4.6, 4.7: 6988 wrong MAC, 6984 no challenge, 6700 other length.
+LINE = """
+SSSE/EF05            DC012C:9000 DC012C:6988 DC012C:9000 DC012C:6984
+SSSE/EF05/forms      DC012C:9000 DC012C:9000 DC012C:6988 DC012C:9000 DC0128:9000 DC0128:6988 DC0128:9000 DC0104:9000 DC0104:6988 DC0104:9000 DC0100:9000 DC0100:6988 DC0100:9000
+SSSE/EF05/length     DC012C:9000 DC012C:6700 DC012C:6700 DC012C:9000
+DF01/EF05/forms      DC012C:9000 DC012C:9000 DC012C:6988 DC012C:9000 DC2028:9000 DC2028:6988 DC2028:9000 DC0104:9000 DC0104:6988 DC0104:9000 DC2000:9000 DC2000:6988 DC2000:9000
+DF01/EF05/replay     DC012C:9000 DC012C:9000
+DF02/EF06/wrong-key  DC0134:9000 DC0134:6988 DC0134:9000
+DF01/EF16            D69600:9000 D69600:6988 D69600:9000 D69600:6984
+DF01/EF16/forms      D69600:9000 D69600:9000 D69600:6988 D69600:9000 D60000:9000 D60000:6988 D60000:9000
+"""
+# Case of every directory with a lock key: 1E APPLICATION BLOCK, 18 UNBLOCK (4.7, 4.8).
+LOCKS = """
+temporary                 1E0000:9000 180000:9000
+without-lock-key          1E0000:6982/6988
+wrong-mac                 1E0000:6988 1E0000:9000 180000:9000
+no-challenge              1E0000:6984
+not-blocked               180000:6985
+unblock-without-lock-key  1E0000:9000 180000:6982/6988
+"""
+
+
+def typed(text):
+    return [(line.split()[0], line.split()[1:]) for line in text.strip().splitlines()]
+
+
+def sent(case, kind):
+    """INS, P1 and P2 of a case's protected commands, and the status words it accepts."""
+    return [
+        "{:02X}{:02X}{:02X}:{}".format(
+            *step.command[1:4], "/".join(f"{sw:04X}" for sw in step.expect.sw)
+        )
+        for step in case.steps
+        if isinstance(step, kind)
+    ]
+
+
+@pytest.mark.parametrize("row", typed(LINE), ids=lambda row: row[0])
+def test_ssse_4_7_updates_under_line_protection_as_typed_by_hand(row):
+    name, expected = row
+    cases = {case.id: case for case in SUITE.cases("v2")}
+    assert sent(cases[f"SECURE_MESSAGING/{name}"], Update) == expected
+
+
+@pytest.mark.parametrize("place", ["SSSE", "DF03", "DF04", "DF06"])
+def test_ssse_4_8_blocking_as_typed_by_hand(place):
+    found = {
+        case.id.split("/")[2]: sent(case, Line)
+        for case in SUITE.cases("v2")
+        if case.id.startswith(f"APPLICATION_BLOCK/{place}/")
+    }
+    assert {name: found[name] for name, _ in typed(LOCKS)} == dict(typed(LOCKS))
+    assert found.keys() - dict(typed(LOCKS)).keys() == {"below" if place == "SSSE" else "others"}

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from datetime import date
-from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.cli.conformance_profile import Facts, bank_keys, facts_of
+from sscard.cli.conformance_run import Wish, run_all, stop_code
 from sscard.cli.counter import (
     DialectOption,
     ImageOption,
@@ -20,9 +20,10 @@ from sscard.cli.counter import (
     spoken_dialect,
 )
 from sscard.cli.exits import ExitCode
-from sscard.cli.output import note, stdout, table
+from sscard.cli.output import error_line, note, stdout, table
 from sscard.cli.settings import LinkOption, link_of, pin_digits, settings
-from sscard.cli.vaults import PassphraseOption, passphrase_of
+from sscard.cli.vaults import Held, ModuleOption, PassphraseOption, TokenOption
+from sscard.errors import ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sscard.keys.vault import BankVault
     from sscard.spec.ca_keys import CaKey
     from sscard.terminal import CryptoSource, Dialect
-    from sscard.testing.conformance import Bench, Case, Report, Suite, Waiver
+    from sscard.testing.conformance import Case, Report, Suite
 
 __all__ = ["conformance"]
 
@@ -47,6 +48,17 @@ def conformance(
         Path | None, typer.Option("--vault", metavar="FILE", help="The keys: a vault file.")
     ] = None,
     passphrase: PassphraseOption = None,
+    token: TokenOption = None,
+    module: ModuleOption = None,
+    token_pin: Annotated[
+        str | None,
+        typer.Option(
+            "--token-pin",
+            envvar="SSCARD_TOKEN_PIN",
+            show_envvar=True,
+            help="Of the token; better from the environment, or asked for.",
+        ),
+    ] = None,
     bank_vault: Annotated[
         Path | None,
         typer.Option("--bank-vault", metavar="FILE", help="The bank's keys: a vault file."),
@@ -54,6 +66,14 @@ def conformance(
     bank_passphrase: Annotated[
         str | None,
         typer.Option("--bank-passphrase", help="Of that file; default that of --vault."),
+    ] = None,
+    bank_token: Annotated[
+        str | None,
+        typer.Option(
+            "--bank-token",
+            metavar="LABEL",
+            help="The bank's keys: a PKCS#11 token; library and PIN as for --token.",
+        ),
     ] = None,
     ca_keys: Annotated[
         Path | None,
@@ -135,16 +155,22 @@ def conformance(
     that need keys or a PIN are not run without them, and say so. An image file is never changed.
     """
     from sscard.testing.conformance import Bench, choose, load_waivers
+    from sscard.testing.conformance import suites as there
 
+    for path in (json_file, junit_file, html_file):
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(f"there is no directory {path.parent} for {path.name}")
     facts = Facts() if profile is None else facts_of(profile)
     suites = _suites(name, facts, generation)
-    known = [c for suite in suites for c in suite.cases(_listed(suite, generation, facts))]
     if listed:
-        _list(choose(known, case or ()))
+        named = [c for suite in suites for c in suite.cases(_listed(suite, generation, facts))]
+        _list(choose(named, case or ()))
         return
     with ExitStack() as stack:
-        port = card_port(stack, image, reader, link_of(link), save=False)
-        source, versions = _sources(stack, psam, vault, passphrase, profile, link)
+        port = card_port(stack, image, reader, link_of(link), save=False, exclusive=True)
+        social = Held(vault, passphrase, token, module, token_pin)
+        bank = Held(bank_vault, bank_passphrase or passphrase, bank_token, module, token_pin)
+        source, versions = _sources(stack, psam, social, profile, link)
         spoken, switches = _switches(dialect, facts)
         bench = Bench(
             port,
@@ -153,19 +179,32 @@ def conformance(
             flavour=spoken.sm_mode,
             pin_key=f"{spoken.pin_sm_key}@SSSE",
             versions=versions,
-            issuer=_issuer(stack, bank_vault, bank_passphrase or passphrase, profile, switches),
+            issuer=_issuer(stack, bank, profile, switches),
             ca_keys=_ca_keys(ca_keys, profile),
             bank_pin=facts.bank_pin if bank_pin is None else pin_digits(bank_pin, "--bank-pin"),
             switches=switches,
             today=date.today(),  # noqa: DTZ011  (the day at the counter, not the world's)
         )
-        choose(known, case or ())
-        accepted = () if waivers is None else load_waivers(waivers, known)
-        reports = tuple(
-            _report(suite, bench, generation, facts, case, everything, accepted, name)
-            for suite in suites
+        choose(_all_cases(suites, generation, facts), case or ())
+        accepted = (
+            ()
+            if waivers is None
+            else load_waivers(waivers, _all_cases(there().values(), None, Facts()))
+        )
+        reports, stopped = run_all(
+            bench,
+            [Wish(suite, *_asked(suite, name, generation, facts), case or ()) for suite in suites],
+            safe=not everything,
+            waivers=accepted,
         )
     _write(reports, json_file, junit_file, html_file, verbose=verbose)
+    if stopped is not None:
+        error_line(str(stopped))
+        raise typer.Exit(stop_code(stopped))
+    if not any(report.results or report.absent for report in reports):
+        raise ScriptError(
+            "no case of that name is for a card of this generation: --list shows them"
+        )
     if any(report.failures for report in reports) or all(report.absent for report in reports):
         raise typer.Exit(ExitCode.NO)
 
@@ -192,37 +231,28 @@ def _wanted(suite: "Suite", generation: str | None, facts: Facts) -> str:
     return next((word for word in words if word in suite.generations), None) or ""
 
 
+def _all_cases(
+    suites: "Iterable[Suite]", generation: str | None, facts: Facts
+) -> "tuple[Case, ...]":
+    """Return every case that may be named: of all generations, if the card says which it is."""
+    return tuple(
+        case
+        for suite in suites
+        for one in (_wanted(suite, generation, facts),)
+        for word in ((one,) if one else suite.generations)
+        for case in suite.cases(word)
+    )
+
+
 def _listed(suite: "Suite", generation: str | None, facts: Facts) -> str:
     return _wanted(suite, generation, facts) or suite.generations[-1]
 
 
-def _report(
-    suite: "Suite",
-    bench: "Bench",
-    generation: str | None,
-    facts: Facts,
-    patterns: "Sequence[str] | None",
-    everything: bool,
-    waivers: "Sequence[Waiver]",
-    name: str | None,
-) -> "Report":
-    """Run what is chosen of a suite, unless its application is not on the card."""
-    from sscard.testing.conformance import choose, run_suite, without
-
-    asked_for = name is not None or suite.name in facts.suites
-    if not asked_for and (reason := suite.absent(bench)):
-        return without(suite, bench, reason)
-    wanted = _wanted(suite, generation, facts) or suite.generation_of(bench)
-    cases = suite.cases(wanted)
-    own = [word for word in patterns or () if any(fnmatchcase(c.id, word) for c in cases)]
-    return run_suite(
-        suite,
-        wanted,
-        bench,
-        cases=choose(cases, own) if own or not patterns else (),
-        safe=not everything,
-        waivers=[waiver for waiver in waivers if any(map(waiver.covers, cases))],
-    )
+def _asked(
+    suite: "Suite", name: str | None, generation: str | None, facts: Facts
+) -> tuple[bool, str]:
+    """Whether the suite has to run even if its application is not there, and the generation."""
+    return name is not None or suite.name in facts.suites, _wanted(suite, generation, facts)
 
 
 def _list(cases: "Iterable[Case]") -> None:
@@ -233,21 +263,19 @@ def _list(cases: "Iterable[Case]") -> None:
 def _sources(
     stack: ExitStack,
     psam: str | None,
-    vault: Path | None,
-    passphrase: str | None,
+    held: Held,
     profile: str | None,
     link: str,
 ) -> "tuple[CryptoSource | None, dict[int, CryptoSource]]":
-    """Return whoever computes, one of three options or nobody, and the keys' later versions."""
+    """Return whoever computes, one of four options or nobody, and the keys' later versions."""
+    from sscard.keys.vault import Party
     from sscard.perso.roots import demo_vault
     from sscard.terminal import VaultSource
-    from sscard.vaults.file import FileVault
 
-    if psam is not None and vault is not None:
-        raise typer.BadParameter("only one of --psam and --vault says whose keys")
-    if vault is not None:
-        opened = FileVault.open(vault, passphrase_of(passphrase, new=False))
-        keys = stack.enter_context(opened)
+    if psam is not None and held.named:
+        raise typer.BadParameter("only one of --psam, --vault and --token says whose keys")
+    if held.named:
+        keys = stack.enter_context(held.open(Party.SOCIAL))
         there = {info.version for info in keys.list_keys()}
         oldest = 1 if there > {1} else None
         later: dict[int, CryptoSource] = {n: VaultSource(keys, version=n) for n in there - {1}}
@@ -275,18 +303,16 @@ def _switches(dialect: "Sequence[str] | None", facts: Facts) -> "tuple[Dialect, 
 
 def _issuer(
     stack: ExitStack,
-    vault: Path | None,
-    passphrase: str | None,
+    held: Held,
     profile: str | None,
     switches: "Mapping[str, str]",
 ) -> "BankVault | None":
     """Return the bank's keys: a vault's, a profile's, or none."""
-    from sscard.keys.vault import BankVault, CardForms
-    from sscard.vaults.file import FileVault
+    from sscard.keys.vault import BankVault, CardForms, Party
 
-    if vault is None:
+    if not held.named:
         return None if profile is None else bank_keys(profile, switches)
-    opened = stack.enter_context(FileVault.open(vault, passphrase_of(passphrase, new=False)))
+    opened = stack.enter_context(held.open(Party.BANK))
     return BankVault(opened, forms=CardForms.of(switches))
 
 

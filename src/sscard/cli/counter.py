@@ -82,16 +82,25 @@ def counter(
 
 
 def card_port(
-    stack: ExitStack, image: Path | None, reader: str | None, link: "Link", *, save: bool
+    stack: ExitStack,
+    image: Path | None,
+    reader: str | None,
+    link: "Link",
+    *,
+    save: bool,
+    exclusive: bool = False,
 ) -> "Port":
-    """Return a port to the card of an image file, or of a reader, for as long as `stack` lasts."""
+    """Return a port to the card of an image file, or of a reader, for as long as `stack` lasts.
+
+    `exclusive` keeps other programs from the card of a reader meanwhile.
+    """
     from sscard.cli.cards import card_of_file
     from sscard.transport.memory import MemoryPort, PoweredSlot
 
     if (image is None) == (reader is None):
         raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     if image is None:
-        return _reader(stack, str(reader))
+        return _reader(stack, str(reader), exclusive=exclusive)
     card = stack.enter_context(card_of_file(image, save=save))
     return stack.enter_context(MemoryPort(PoweredSlot(card, link=link)))
 
@@ -113,14 +122,14 @@ def key_source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -
         raise ReaderAbsent(f"{psam!r} is no file, nor a reader: {error}") from error
 
 
-def _reader(stack: ExitStack, name: str) -> "Port":
+def _reader(stack: ExitStack, name: str, *, exclusive: bool = False) -> "Port":
     try:
         from sscard.transport.pcsc import PcscPort
     except ImportError:
         raise typer.BadParameter(
             "readers need pyscard: pip install 'sscard[pcsc]'", param_hint="--reader"
         ) from None
-    return stack.enter_context(PcscPort(name))
+    return stack.enter_context(PcscPort(name, exclusive=exclusive))
 
 
 def _day(text: str | None) -> date:

@@ -6,7 +6,10 @@ from sscard.errors import ProfileError, ScriptError, SscardError
 from sscard.perso.script import PersonalisationError
 from sscard.terminal.errors import TerminalError
 
-__all__ = ["ExitCode", "exit_code"]
+__all__ = ["INTERRUPTED", "ExitCode", "exit_code"]
+
+INTERRUPTED = 130
+"""What a shell shows of a command that Ctrl-C ended."""
 
 
 class ExitCode(IntEnum):

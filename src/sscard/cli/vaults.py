@@ -1,5 +1,6 @@
 """Options and steps of commands that open a key vault: a file, a token, a profile's test keys."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from sscard.vaults.pkcs11 import Pkcs11Vault
 
 __all__ = [
+    "Held",
     "ModuleOption",
     "PassphraseOption",
     "PinOption",
@@ -57,6 +59,38 @@ PinOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where options say that keys are: a vault file or a token, with what opens it."""
+
+    vault: Path | None
+    passphrase: str | None = field(repr=False)
+    token: str | None
+    module: str | None
+    pin: str | None = field(repr=False)
+
+    @property
+    def named(self) -> bool:
+        """Whether the options name anything."""
+        return self.vault is not None or self.token is not None
+
+    def open(self, party: "Party") -> "BaseVault":
+        """Open what is named. Errors: VaultError; `ForeignKey` for the other party's keys."""
+        from sscard.keys.vault import ForeignKey
+        from sscard.vaults.file import FileVault
+
+        if self.vault is not None and self.token is not None:
+            raise typer.BadParameter("--vault and --token name two vaults")
+        if self.vault is None:
+            return open_token(str(self.token), self.module, self.pin, party, fill=False)
+        opened = FileVault.open(self.vault, passphrase_of(self.passphrase, new=False))
+        if opened.party is not party:
+            words = f"{self.vault} is a vault of {opened.party} keys"
+            opened.close()
+            raise ForeignKey(f"{words}, not of {party} ones")
+        return opened
+
+
 def open_vault(
     profile: str,
     party: str,
@@ -67,21 +101,18 @@ def open_vault(
     pin: str | None,
 ) -> "BaseVault":
     """Return the vault the options name; without any, of the profile's test keys."""
-    from sscard.keys.vault import ForeignKey
+    from sscard.keys.vault import ForeignKey, Party
     from sscard.perso.roots import demo_vault
-    from sscard.vaults.file import FileVault
 
     whose = party_of(party)
-    if vault is not None and token is not None:
-        raise typer.BadParameter("--vault and --token name two vaults")
-    if token is not None:
-        return open_token(token, module, pin, whose, fill=False)
-    if vault is None:
+    held = Held(vault, passphrase, token, module, pin)
+    if not held.named:
         return demo_vault(profile, whose)
-    opened = FileVault.open(vault, passphrase_of(passphrase, new=False))
-    if opened.party is not whose:
-        raise ForeignKey(f"{vault} is a vault of {opened.party} keys: --party {opened.party}")
-    return opened
+    try:
+        return held.open(whose)
+    except ForeignKey as error:
+        other = next(each for each in Party if each is not whose)
+        raise ForeignKey(f"{error}: --party {other}") from error
 
 
 def open_token(

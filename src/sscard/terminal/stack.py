@@ -16,6 +16,7 @@ from sscard.terminal.errors import refusal
 from sscard.transport.port import Port
 
 __all__ = [
+    "BadAnswer",
     "CaseFourLe",
     "Channel",
     "GetResponse",
@@ -36,6 +37,10 @@ _PIECES_MAX = 64
 
 Hook = Callable[[Command, "Reply"], None]
 """Hears of every exchange on the wire, after it."""
+
+
+class BadAnswer(TransportError):
+    """The card answered what no card may: nothing to be called an answer, or one without end."""
 
 
 class Reply(NamedTuple):
@@ -64,7 +69,7 @@ class Transmitter(Protocol):
 class Wire:
     """The bottom: a command becomes bytes, bytes become a reply.
 
-    Errors: `TransportError` for an answer without a status word.
+    Errors: `BadAnswer` for an answer without a status word.
     """
 
     def __init__(self, port: Transmitter) -> None:
@@ -74,7 +79,7 @@ class Wire:
         """Transmit one command."""
         answer = self._port.transmit(command.build())
         if len(answer) < 2:
-            raise TransportError(f"an answer of {len(answer)} bytes has no status word")
+            raise BadAnswer(f"an answer of {len(answer)} bytes has no status word")
         return Reply(answer[:-2], SW.of(answer))
 
 
@@ -110,7 +115,7 @@ class GetResponse:
     """Fetches what 61xx says is waiting, and puts the pieces together (ssse-lb002 3.1).
 
     GET RESPONSE has the class byte 00 here, whatever the command's is. Errors:
-    `TransportError` when the card never comes to an end.
+    `BadAnswer` when the card never comes to an end.
     """
 
     def __init__(self, below: Layer) -> None:
@@ -122,7 +127,7 @@ class GetResponse:
         pieces = [reply.data]
         while reply.sw >> 8 == 0x61:
             if len(pieces) > _PIECES_MAX:
-                raise TransportError(f"a card answered 61xx more than {_PIECES_MAX} times")
+                raise BadAnswer(f"a card answered 61xx more than {_PIECES_MAX} times")
             reply = self._below.send(Command(0x00, 0xC0, 0, 0, le=reply.sw & 0xFF or _ANY_LE))
             pieces.append(reply.data)
         return Reply(b"".join(pieces), reply.sw)

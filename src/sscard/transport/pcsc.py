@@ -106,12 +106,12 @@ class PcscPort:
         self._timeout_s = timeout_s
         self._mode = scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.SCARD_SHARE_SHARED
         self._protocol = protocol
-        connection: Any = found.createConnection()
         try:
+            connection: Any = found.createConnection()
             self._connect(connection)
         except NoCardException as error:
             raise CardAbsent(f"there is no card in {self._name}") from error
-        except SmartcardException as error:
+        except (SmartcardException, BaseSCardException) as error:
             raise self._problem(error, CardUnpowered) from error
         self._connection: Any = connection
 
@@ -151,7 +151,8 @@ class PcscPort:
         try:
             connection.connect(self._protocol.value, self._mode)
         except NoCardException:
-            if _empties(self._name):
+            state = _settled(self._name)
+            if state is None or state & scard.SCARD_STATE_EMPTY:
                 raise
             connection.connect(self._protocol.value, self._mode)
 
@@ -169,7 +170,7 @@ class PcscPort:
     def _ask(self, question: Callable[[], Any]) -> Any:
         try:
             return question()
-        except SmartcardException as error:
+        except (SmartcardException, BaseSCardException) as error:
             raise self._problem(error, TransportError) from error
 
     def _timed(self, exchange: Callable[[], Any]) -> Callable[[], Any]:
@@ -190,26 +191,36 @@ class PcscPort:
         return limited
 
     def _problem(
-        self, error: SmartcardException, otherwise: type[TransportError]
+        self, error: SmartcardException | BaseSCardException, otherwise: type[TransportError]
     ) -> TransportError:
         code = getattr(error, "hresult", -1) & 0xFFFFFFFF
         for number, (kind, words) in _PROBLEMS.items():
             if number & 0xFFFFFFFF == code:
                 return kind(f"{self._name}: {words}")
-        if code in _UNANSWERED and _empties(self._name):
-            return CardRemoved(f"{self._name}: the card was taken out in the middle of a command")
         if code in _UNANSWERED:
-            return CardMute(f"{self._name}: the card does not answer: reset it")
+            return self._unanswered()
         return otherwise(f"{self._name}: {error}")
+
+    def _unanswered(self) -> TransportError:
+        """Return why a command got no answer, as the reader looks now."""
+        state = _settled(self._name)
+        if state is None:
+            return ReaderAbsent(f"{self._name}: the reader is gone, or pcscd was stopped")
+        if state & scard.SCARD_STATE_EMPTY:
+            return CardRemoved(f"{self._name}: the card was taken out in the middle of a command")
+        return CardMute(f"{self._name}: the card does not answer: reset it")
 
     def close(self) -> None:
         """Let go of the card, which loses its power; a second call does nothing."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SmartcardException):  # a card taken out has lost its power already
+            lost = (SmartcardException, BaseSCardException)
+            with suppress(*lost):  # a card taken out has lost its power already
                 connection.disconnect()
-            with suppress(SmartcardException):
+            try:
                 connection.release()
+            except lost:  # without pcscd; pyscard's destructor would try again, and complain aloud
+                getattr(connection, "component", connection).hcontext = None
 
     def _open(self) -> Any:
         if self._connection is None:
@@ -228,25 +239,34 @@ class PcscPort:
         self.close()
 
 
-def _empties(name: str) -> bool:
-    """Whether a reader has no card, or notices that soon, or is gone.
+def _settled(name: str) -> int | None:
+    """Return a reader's state: empty as soon as it notices that; None when it is not there.
 
     One in this process, which PC/SC does not know, tells of a card taken out by itself.
     """
-    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    if result != scard.SCARD_S_SUCCESS:
+        return _state_here(name)
     try:
         until = time.monotonic() + _SETTLE_S
-        while time.monotonic() < until:
+        while True:
             unaware = [(name, scard.SCARD_STATE_UNAWARE)]
             result, states = scard.SCardGetStatusChange(context, 0, unaware)
             if result != scard.SCARD_S_SUCCESS:
-                return not _listed(name)
-            if states[0][1] & scard.SCARD_STATE_EMPTY:
-                return True
+                return _state_here(name)
+            state: int = states[0][1]
+            if state & scard.SCARD_STATE_UNKNOWN:
+                return None
+            if state & scard.SCARD_STATE_EMPTY or time.monotonic() >= until:
+                return state
             time.sleep(_LOOK_S)
-        return False
     finally:
         scard.SCardReleaseContext(context)
+
+
+def _state_here(name: str) -> int | None:
+    """Return the state of a reader in this process, which shows its card; None without one."""
+    return int(scard.SCARD_STATE_PRESENT) if _listed(name) else None
 
 
 def _into(done: list[Any], exchange: Callable[[], Any]) -> Callable[[], None]:

@@ -7,20 +7,31 @@ made from; docs/conformance.md tells how to run a suite and how to add one.
 
 from sscard.testing.conformance.bench import Bench, Deviation, Exchange, NotRun
 from sscard.testing.conformance.model import Case, Effect, Expect, Form, Step, Suite
+from sscard.testing.conformance.pages import to_html
 from sscard.testing.conformance.registry import suites
-from sscard.testing.conformance.reports import to_html, to_json, to_junit, to_text
+from sscard.testing.conformance.reports import to_json, to_junit, to_text
 from sscard.testing.conformance.results import Outcome, Report, Result
-from sscard.testing.conformance.runner import choose, run_case, run_suite, without
+from sscard.testing.conformance.runner import (
+    CutOff,
+    Interrupted,
+    choose,
+    cut_before,
+    run_case,
+    run_suite,
+    without,
+)
 from sscard.testing.conformance.waivers import Waiver, load_waivers, parse_waivers
 
 __all__ = [
     "Bench",
     "Case",
+    "CutOff",
     "Deviation",
     "Effect",
     "Exchange",
     "Expect",
     "Form",
+    "Interrupted",
     "NotRun",
     "Outcome",
     "Report",
@@ -29,6 +40,7 @@ __all__ = [
     "Suite",
     "Waiver",
     "choose",
+    "cut_before",
     "load_waivers",
     "parse_waivers",
     "run_case",

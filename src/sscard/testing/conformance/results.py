@@ -12,12 +12,17 @@ __all__ = ["Outcome", "Report", "Result"]
 
 
 class Outcome(Enum):
-    """How a case ended. WAIVED: it failed, and a waiver says why that is accepted."""
+    """How a case ended.
+
+    WAIVED: it failed, and a waiver says why that is accepted. CUT_OFF: the card or its reader
+    was gone in the middle of it, or somebody interrupted the run.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
     NOT_RUN = "not run"
     WAIVED = "waived"
+    CUT_OFF = "cut off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class Result:
     """One case: its outcome, the reason in words, and the exchanges of a case that did not pass.
 
     `reason` of a failed case says what was expected and what was seen, of one not run what was
-    missing, of a waived one the waiver's reason behind that.
+    missing, of a waived one the waiver's reason behind that, of one that was cut off what
+    happened and whether the card was put back as it was.
     """
 
     case: Case
@@ -39,7 +45,9 @@ class Report:
     """A run: the card's answer to reset, which suite and generation, and all results in order.
 
     `stale` are the ids of waivers whose case passed: they have to go. `absent` says why nothing
-    was run, when the card has not what the suite is about.
+    was run, when the card has not what the suite is about. `cut` says in which case the run
+    stopped and why, "" when it went to its end. `ended` are the ids of waivers whose last day is
+    over: they cover nothing any more.
     """
 
     suite: str
@@ -50,6 +58,8 @@ class Report:
     results: tuple[Result, ...]
     stale: tuple[str, ...] = ()
     absent: str = ""
+    cut: str = ""
+    ended: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[Outcome, int]:
