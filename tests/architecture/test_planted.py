@@ -42,5 +42,6 @@ def test_every_row_is_a_test_that_is_collected():
 def test_every_general_tool_finds_a_fault_and_three_changes_stay_unfound():
     tools = {LOCKSTEP_SSSE, LOCKSTEP_PSE, NI, TEAR, CONFORMANCE, MONITOR}
     assert {row.tool for row in FOUND} == tools
+    assert {row.tool for row in UNFOUND} == tools
     assert len(FOUND) >= 12
     assert len(UNFOUND) >= 3

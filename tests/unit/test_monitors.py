@@ -1,6 +1,11 @@
 """Monitors: silent on a good card, each speaks on a trace that breaks it and on a planted mistake."""
 
+from pathlib import Path
+
 import pytest
+from cos_trace import examples
+from hypothesis import given
+from hypothesis import strategies as st
 from pse_plants import scripts_taken_after_a_wrong_arpc
 from sessions import pay, port, recorded, visit
 
@@ -8,6 +13,7 @@ from sscard import sample_card
 from sscard.apps.pse import applet, generate, machine
 from sscard.apps.pse.application import Application
 from sscard.apps.pse.transaction import Online, Script
+from sscard.cli.cards import Bench
 from sscard.cos import authenticate
 from sscard.cos.domain import Domain
 from sscard.cos.keyfile import KeyRing
@@ -35,7 +41,11 @@ from sscard.spec.pboc import DEBIT_AID
 from sscard.spec.ssse import SSSE_NAME
 from sscard.testing.monitors import monitors, watch
 from sscard.testing.pse_subjects import pse_subject
+from sscard.testing.runner import run
+from sscard.testing.script import RandomLine, parse
+from sscard.testing.strategies import sessions
 
+SCRIPTS = sorted((Path(__file__).parents[1] / "spec").rglob("*.apdu"))
 SSSE = f"00A404000F{SSSE_NAME.hex()}"
 DEBIT = f"00A40400{len(DEBIT_AID):02X}{DEBIT_AID.hex()}"
 DF01 = "00A4000002DF01"
@@ -80,6 +90,34 @@ def test_a_good_session_breaks_nothing(link):
     session = recorded(sample_card(), visit, pay, pay, link=link)
     assert complaints(session) == []
     assert complaints(masked_trace(session)) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_the_scripts_of_the_reference_break_nothing(path):
+    """Forced random numbers may come again; otherwise all that is legal or refused is silent."""
+    script, recorder = parse(path.read_text("utf-8"), path.name), Recorder("port")
+
+    def make(profile, settings):
+        rig = Bench("apdu").make(profile, settings)
+        return rig._replace(port=RecordedPort(rig.port, recorder))
+
+    run(script, make_card=make)
+    judges = monitors()
+    if any(isinstance(line, RandomLine) for line in script.lines):
+        judges = [judge for judge in judges if judge.name != "fresh-challenges"]
+    assert len(recorder.trace.entries) > 2
+    assert watch(recorder.trace, judges) == []
+
+
+@pytest.mark.parametrize("profile", ["sample", "v1", "v3", "pboc-ec"])
+@examples(40)
+@given(data=st.data())
+def test_sessions_break_nothing(profile, data):
+    session = data.draw(sessions(profile=profile))
+    recorder = Recorder("port", show_secrets=True)
+    session.play(RecordedPort(session.card().power_on(), recorder))
+    generation = profile if profile in ("v1", "v3") else None
+    assert complaints(recorder.trace, generation) == []
 
 
 def test_a_recording_from_outside_is_judged_alike():

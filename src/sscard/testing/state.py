@@ -20,9 +20,11 @@ class DomainState(NamedTuple):
     `name` CM, SSSE, PSE or PSAM; `directory` and `file` the FIDs of the current ones (None: none);
     `rights` the masks of the directory and of the environment (cos 2.3); `challenges` how many
     are valid; `phase` of a transaction, as the class of the application's state is called, ""
-    outside of one; `life_cycle` DH.state (cos 3.4); `block` DH.block; `restriction` what the
-    current directory is restricted by, "" for nothing; `tries` (directory, key type, key id,
-    tries left) of every counted key, in the order of the files.
+    outside of one; `issuer` whether the issuer of that transaction "passed" or "failed", ""
+    while it is silent; `life_cycle` DH.state (cos 3.4); `block` DH.block; `mac_left` wrong MACs
+    left; `restriction` what the current directory is restricted by, "" for nothing; `tries`
+    (directory, key type, key id, tries left) of every counted key, the PINs among them, in the
+    order of the files.
     """
 
     name: str
@@ -31,8 +33,10 @@ class DomainState(NamedTuple):
     rights: tuple[int, int]
     challenges: int
     phase: str
+    issuer: str
     life_cycle: int
     block: int
+    mac_left: int
     restriction: str
     tries: tuple[tuple[int, int, int, int], ...]
 
@@ -40,10 +44,11 @@ class DomainState(NamedTuple):
 class CardState(NamedTuple):
     """A whole card: `current` the domain that answers ("" for none), its life cycle, its domains.
 
-    Source: cos 3.4 (`life_cycle`).
+    `contactless`: it was powered by air. Source: cos 3.4 (`life_cycle`), pse-pboc 1.5.
     """
 
     current: str
+    contactless: bool
     life_cycle: int
     domains: tuple[DomainState, ...]
 
@@ -58,6 +63,7 @@ def state(activation: Activation) -> CardState:
     domains = kernel.domains
     return CardState(
         "" if current is None else _name(current),
+        domains[0].facts.contactless,
         domains[0].facts.card_lcs(),
         tuple(_domain(domains[code]) for code in sorted(domains)),
     )
@@ -72,11 +78,21 @@ def _domain(domain: Domain) -> DomainState:
         (session.directory_mask, session.environment_mask),
         len(session.challenges),
         "" if session.app is None else type(session.app).__name__,
+        _issuer(session.app),
         domain.header.state,
         domain.header.block,
+        domain.header.mac_left,
         "" if session.restriction is None else session.restriction.name,
         _tries(domain),
     )
+
+
+def _issuer(transaction: object) -> str:
+    """What a transaction knows of its issuer; applications without one have no such state."""
+    issuer = getattr(transaction, "issuer", None)
+    if issuer is None:
+        return ""
+    return "passed" if issuer.passed else "failed" if issuer.failed else ""
 
 
 def _name(domain: Domain) -> str:

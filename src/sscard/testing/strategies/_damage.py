@@ -44,6 +44,8 @@ def span(page: int) -> slice:
 
 
 class Bit(NamedTuple):
+    """A bit of the byte at an address is turned."""
+
     at: int
     bit: int
 
@@ -55,6 +57,8 @@ class Bit(NamedTuple):
 
 
 class Byte(NamedTuple):
+    """A byte is overwritten."""
+
     at: int
     value: int
 
@@ -66,6 +70,8 @@ class Byte(NamedTuple):
 
 
 class Filled(NamedTuple):
+    """A page is full of one byte."""
+
     page: int
     value: int
 
@@ -77,6 +83,8 @@ class Filled(NamedTuple):
 
 
 class Copied(NamedTuple):
+    """A page holds what another one does."""
+
     source: int
     page: int
 
@@ -91,6 +99,8 @@ class Copied(NamedTuple):
 
 
 class Field(NamedTuple):
+    """A byte of a page, and of its copy, has another value; the check sum is right."""
+
     pages: tuple[int, ...]
     offset: int
     value: int
@@ -107,6 +117,8 @@ class Field(NamedTuple):
 
 
 class Header(NamedTuple):
+    """A field of the object header at an address has another value."""
+
     at: int
     field: str
     value: int
@@ -121,6 +133,8 @@ class Header(NamedTuple):
 
 
 class Access(NamedTuple):
+    """One of the six access conditions of a header is another."""
+
     at: int
     which: int
     word: int
@@ -137,6 +151,8 @@ class Access(NamedTuple):
 
 
 class KeyField(NamedTuple):
+    """A field of the key record at an address has another value."""
+
     at: int
     field: str
     value: int

@@ -250,6 +250,7 @@ class Player:
 
 
 def spoilt(proof: bytes, fault: str, at: int = 0) -> bytes:
+    """Return a proof, with a fault one bit of its byte `at` turned."""
     if not fault or not proof:
         return proof
     return proof[:at] + bytes((proof[at] ^ 1,)) + proof[at + 1 :]
