@@ -157,3 +157,16 @@ def test_a_dgi_of_the_profile_extended_can_be_taken_away():
     card = new_card("pboc", {"pse.df.DF01.dgi.0202": False})
     assert (2, 2) not in seen_of(card).bank.records
     assert Cli()("capture", "--help")
+
+
+def test_values_nobody_knows_are_not_copied():
+    secret = b"SECRET MAN"
+    holder = HOLDER + encode(0x9F6B, secret) + encode(0x61, encode(0x5F20, secret))
+    entry = encode(0x4F, bytes.fromhex("A000000333010101")) + encode(0x73, secret)
+    card = new_card("pboc", {
+        "pse.df.DF01.dgi.0101": encode(0x70, holder).hex(),
+        "pse.dgi.0101": encode(0x70, encode(0x61, entry)).hex(),
+    })  # fmt: skip
+    seen = seen_of(card)
+    assert to_toml(seen, show_personal=True).count(secret.hex().upper()) >= 3
+    assert secret.hex().upper() not in to_toml(seen)

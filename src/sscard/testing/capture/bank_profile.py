@@ -24,7 +24,16 @@ _DISCRETIONARY = (0x9F1F, 0x9F20)
 _CERTIFICATES = frozenset(
     (0x8F, 0x90, 0x92, 0x93, 0x9F2D, 0x9F2E, 0x9F2F, 0x9F32, 0x9F46, 0x9F47, 0x9F48)
 )
+_IMPERSONAL = frozenset(
+    (
+        0x4F, 0x50, 0x87, 0x8C, 0x8D, 0x8E, 0x5F24, 0x5F25, 0x5F28, 0x5F30, 0x5F34, 0x9F07, 0x9F08,
+        0x9F0D, 0x9F0E, 0x9F0F, 0x9F12, 0x9F14, 0x9F23, 0x9F42, 0x9F44, 0x9F49, 0x9F4A, 0x9F62,
+        0x9F74,
+    )
+)  # fmt: skip
+"""What a record may hold of the product, not of the holder; other values become zeros."""
 _TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F17, 0x9F4F, 0x9F79, 0x5F34
+_APPLICATION = 0x61
 _TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
 _BIN = 6
 _USUAL_TRIES = 3
@@ -116,7 +125,7 @@ class _Application:
         if seen.directory_fci:
             yield "pse.dgi.9102", _hex(encode(_FCI, seen.directory_fci))
             for (_, number), record in seen.directory.items():
-                yield f"pse.dgi.01{number:02X}", _hex(record)
+                yield f"pse.dgi.01{number:02X}", _hex(self._listed(record))
         yield f"{_ADF}.dgi.9102", _hex(encode(_FCI, seen.fci))
         yield from self._data()
         yield from self._files()
@@ -200,6 +209,25 @@ class _Application:
             objects = [(tag, self._fiction(tag, value)) for tag, value in objects]
         return encode(_TEMPLATE, b"".join(encode(tag, value) for tag, value in objects))
 
+    def _listed(self, record: bytes) -> bytes:
+        """Return a directory record; of its entries only what names an application stays."""
+        if self._show:
+            return record
+        try:
+            entries = parse(find(record, _TEMPLATE) or b"")
+            made = b"".join(
+                encode(
+                    tag, self._blanked(parse(value)) if tag == _APPLICATION else bytes(len(value))
+                )
+                for tag, value in entries
+            )
+        except TlvError:
+            return encode(_TEMPLATE, b"")
+        return encode(_TEMPLATE, made)
+
+    def _blanked(self, objects: list[tuple[int, bytes]]) -> bytes:
+        return b"".join(encode(tag, self._fiction(tag, value)) for tag, value in objects)
+
     def _fiction(self, tag: int, value: bytes) -> bytes:
         """Another value of the same length for what is personal."""
         size = len(value)
@@ -216,7 +244,7 @@ class _Application:
             return b"110101199001011237".ljust(size)[:size]
         if tag in _DISCRETIONARY:
             return bytes(size) if tag == _DISCRETIONARY[1] else b"0" * size
-        return value
+        return value if tag in _IMPERSONAL else bytes(size)
 
 
 def _fictional(pan: str) -> str:
