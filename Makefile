@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMV_VENV := .venv-emv
 PIP := $(BIN)/python -m pip --quiet
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore

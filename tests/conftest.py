@@ -122,14 +122,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             require_component(component)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that start daemons and take ports in one worker."""
-    for item in items:
-        if item.get_closest_marker("interop"):
-            item.add_marker(pytest.mark.xdist_group("interop"))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--through-pyscard`: every command of every test passes pyscard and a reader in process."""
     parser.addoption(

@@ -160,8 +160,15 @@ def pcscd(require) -> Iterator[PrivatePcscd]:
 
 
 @pytest.fixture
-def slots(pcscd) -> tuple[VirtualSlot, ...]:
-    return pcscd.slots
+def slots(pcscd) -> Iterator[tuple[VirtualSlot, ...]]:
+    """The slots of the shared daemon, empty again before the next test.
+
+    A card that a test left to a process of its own is gone when that process is, but the daemon
+    looks every 0.4 s only: a card put in before it looks would be taken for the one before.
+    """
+    yield pcscd.slots
+    for slot in pcscd.slots:
+        pcscd.wait(slot, present=False)
 
 
 @pytest.fixture
@@ -176,19 +183,17 @@ def clients(pcscd, clients_of) -> Clients:
 
 
 @pytest.fixture
-def serve(pcscd) -> Iterator[Callable[..., CardSlot]]:
+def serve(pcscd, slots) -> Iterator[Callable[..., CardSlot]]:
     """`serve(card, slot)`: put a card in (the first slot by default) and wait until it is seen."""
-    used: list[tuple[CardSlot, VirtualSlot]] = []
+    used: list[CardSlot] = []
 
     def put(card: CardPort, slot: VirtualSlot = pcscd.slots[0]) -> CardSlot:
         place = CardSlot(slot.host, slot.port)
-        used.append((place, slot))
+        used.append(place)
         place.insert(card)
         pcscd.wait(slot, present=True)
         return place
 
     yield put
-    for place, _ in used:
+    for place in used:
         place.remove()
-    for _, slot in used:
-        pcscd.wait(slot, present=False)

@@ -278,7 +278,7 @@ def test_serve_trace_masks_secrets(card_file, slots, clients, pcscd):
     process = subprocess.Popen(
         (*PROGRAM, "serve", str(card_file), "--port", str(slots[0].port), "--trace", "--direct"),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
     try:
@@ -287,8 +287,8 @@ def test_serve_trace_masks_secrets(card_file, slots, clients, pcscd):
         clients.pyscard(script, slots[0].name, SSSE, "0020000003123456", "00B2093000")
     finally:
         process.terminate()
-        output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
     assert "VERIFY" in output
     assert "READ RECORD" in output
     assert "123456" not in output
