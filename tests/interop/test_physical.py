@@ -1,5 +1,6 @@
 """Replay, compare, capture and reader errors on the real stack: vpcd plays the reader."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from sscard import sample_card
 from sscard.card import Card
 from sscard.inspect.trace import load
 from sscard.sample import new_card
-from sscard.testing.faults import dies, faulty, mute, wrong_atr
+from sscard.testing.faults import dies, faulty, mute, removed, wrong_atr
 from sscard.transport.memory import PoweredSlot
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.port import CardRemoved
@@ -99,6 +100,49 @@ def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_pat
     assert "0 differences" in clients.sscard(
         "compare", str(image), "--reader", slots[0].name, "--quick"
     )
+
+
+def test_a_capture_that_is_cut_off_keeps_what_was_read(serve, slots, clients, tmp_path):
+    profile = tmp_path / "seen.toml"
+    serve(faulty(sample_card(), removed(60), link="t0"))
+    command = (sys.executable, "-m", "sscard", "capture", "--reader", slots[0].name)
+    done = subprocess.run(
+        (*command, "-o", str(profile)), env=clients.environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    errors = " ".join(done.stderr.split())
+    assert "reading ended at EF" in errors
+    assert "the card was taken out" in errors
+    assert "# Not captured: what the card gives from EF" in profile.read_text(encoding="utf-8")
+    clients.sscard("new", str(tmp_path / "seen.img"), "--profile", str(profile))
+
+
+def test_ctrl_c_leaves_what_was_captured(serve, slots, clients, tmp_path):
+    profile = tmp_path / "seen.toml"
+    sent = []
+
+    class Slow(PoweredSlot):
+        def transmit(self, apdu):
+            sent.append(apdu)
+            time.sleep(0.05)
+            return super().transmit(apdu)
+
+    card = sample_card()
+    serve(Slow(card, link="t0", atr=card.atr))
+    with subprocess.Popen(
+        (sys.executable, "-m", "sscard", "capture", "--reader", slots[0].name, "-o", str(profile)),
+        env=clients.environment, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while len(sent) < 40:
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted while " in errors
+    assert "for reading ended there: interrupted." in profile.read_text(encoding="utf-8")
+    clients.sscard("new", str(tmp_path / "seen.img"), "--profile", str(profile))
 
 
 # --- what a reader can do wrong ------------------------------------------------------------------

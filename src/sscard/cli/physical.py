@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sscard.cli.exits import ExitCode
+from sscard.cli.exits import INTERRUPTED, ExitCode
 from sscard.cli.output import note, stdout, write_json
 from sscard.cli.settings import ImageArgument, JsonOption, refuse_existing
 from sscard.errors import TransportError
@@ -68,7 +68,8 @@ def compare(
             stdout().print(f"  image  {difference.expected}")
             stdout().print(f"  reader {difference.seen}")
             stdout().print(f"  {difference.why}")
-        stdout().print(f"{twins.sent} commands, {len(differences)} differences")
+        differ = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+        stdout().print(f"{twins.sent} commands, {differ}")
     if cut:
         raise TransportError(f"the comparison ended at command {twins.sent}: {cut}")
     if differences:
@@ -98,21 +99,32 @@ def capture(
 
     Personal data, numbers, region and serial are replaced by those of a fictional citizen; keys
     and certificates are those of the shipped profiles. What could not be carried over stands at
-    the head of the profile.
+    the head of the profile. A card that is taken out, or Ctrl-C, leaves a profile of what was read
+    until then, with exit code 3 or 130.
     """
+    from sscard.testing.capture import Capture, to_toml
     from sscard.testing.capture import capture as read_card
-    from sscard.testing.capture import to_toml
     from sscard.transport.pcsc import PcscPort
 
     if output is not None:
         refuse_existing(output, force=force)
+    seen, interrupted = Capture(), False
     with PcscPort(reader) as port:
-        seen = read_card(port, transaction=transaction)
+        try:
+            read_card(port, transaction=transaction, into=seen)
+        except KeyboardInterrupt:  # what was read is still worth having
+            if seen.empty:
+                raise
+            interrupted = True
+            seen.cut = "interrupted"
     text = to_toml(seen, show_personal=show_secrets)
-    if seen.cut:
-        note(f"the card was gone before its bank's application was read: {seen.cut}")
     if output is None:
         stdout().print(text, end="", soft_wrap=True)
-        return
-    output.write_text(text, encoding="utf-8")
-    note(f"{output} is written: sscard new card.img --profile {output}")
+    else:
+        output.write_text(text, encoding="utf-8")
+        note(f"{output} is written: sscard new card.img --profile {output}")
+    if interrupted:
+        note(f"interrupted while {seen.at} was read: the profile ends there")
+        raise typer.Exit(INTERRUPTED)
+    if seen.cut:
+        raise TransportError(f"reading ended at {seen.at}, the profile ends there: {seen.cut}")

@@ -30,12 +30,15 @@ _PSAM = "psam"
 
 _STATES = "states"
 """The folder of overlays that give a card of any profile a state for testers."""
-_KEY_VALUES = {
+_WAYS = {
     "value": ("root", "factors", "mdk"),
     "root": ("value", "mdk"),
     "mdk": ("value", "root", "factors"),
+    "content": ("values", "rows"),
+    "values": ("content",),
+    "rows": ("content",),
 }
-"""The ways to say what a key is (`perso.parse_keys`), with what each makes void."""
+"""The ways to say what a key is or what a file holds, with what each makes void."""
 
 _KEY_FILES = {"ca", "issuer", "signer", "icc", "pin"}
 """What in a table [oda] may be a file (`perso.oda`)."""
@@ -204,12 +207,12 @@ def _locate(name: str, beside: Path | None) -> tuple[str, str, Path | None]:
 def _merged(under: Mapping[str, object], over: Mapping[str, object]) -> Tree:
     """Lay one tree over another: tables merge, everything else is replaced.
 
-    A key's value comes from one place: a new one displaces the old.
+    A key's value and a file's contents come from one place: a new one displaces the old.
     """
     result = dict(under)
-    for word in _KEY_VALUES.keys() & over.keys():
-        for other in _KEY_VALUES[word]:
-            if not isinstance(result.get(other), Mapping):
+    for word in _WAYS.keys() & over.keys():
+        for other in _WAYS[word]:
+            if other == "values" or not isinstance(result.get(other), Mapping):
                 result.pop(other, None)
     for key, value in over.items():
         below = result.get(key)

@@ -6,9 +6,8 @@ number and region, unless one asks for them. Keys nobody can read: they are the 
 profiles extended. What was seen and cannot be carried over is said at the head of the profile.
 """
 
-from sscard.testing.capture.bank import BankCapture
-from sscard.testing.capture.card import Capture, capture
+from sscard.testing.capture.card import capture
 from sscard.testing.capture.profile import to_toml
-from sscard.testing.capture.social import SocialCapture
+from sscard.testing.capture.seen import BankCapture, Capture, SocialCapture
 
 __all__ = ["BankCapture", "Capture", "SocialCapture", "capture", "to_toml"]

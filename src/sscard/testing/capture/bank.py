@@ -5,16 +5,16 @@ allowed. Source: pse-pboc 1.2-1.4, 2.3, 2.5, 7.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError, find, parse, parse_dol
-from sscard.spec.pboc import AIDS, DEBIT_AID, GET_DATA, PSE_NAME
-from sscard.testing.capture.reading import records, select, send
+from sscard.spec.pboc import AIDS, DEBIT_AID, GET_DATA, PPSE_NAME, PSE_NAME
+from sscard.testing.capture.reading import SELECTED, found, records, select, send
+from sscard.testing.capture.seen import BankCapture, Capture
 from sscard.transport.port import Port
 
-__all__ = ["BankCapture", "capture_bank", "is_template"]
+__all__ = ["is_template", "read_bank"]
 
 _DIRECTORY_SFI, _ENTRY, _AID = 0x88, 0x61, 0x4F
 _PROPRIETARY, _LOG, _PDOL = 0xA5, 0x9F4D, 0x9F38
@@ -23,74 +23,61 @@ _SFIS = range(1, 31)
 _TEMPLATE_SFIS, _TEMPLATE = range(1, 11), 0x70
 
 
-@dataclass(slots=True)
-class BankCapture:
-    """What the bank's application gave.
-
-    `directory` are the records of the PSE by SFI and number, `fci` and `directory_fci` the A5
-    templates, `records` those of the application, `elements` values of GET DATA by tag, `log`
-    SFI and number of records. `aip` and `afl` are empty when no transaction was begun, `others`
-    further AIDs of the directory.
-    """
-
-    aid: bytes
-    directory_fci: bytes = b""
-    directory: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    fci: bytes = b""
-    records: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    elements: dict[int, bytes] = field(default_factory=dict)
-    log: tuple[int, int] = (0, 0)
-    aip: bytes = b""
-    afl: bytes = b""
-    others: tuple[bytes, ...] = ()
-    refused: str = ""
-    """What GET PROCESSING OPTIONS answered instead of AIP and AFL."""
-
-
-def capture_bank(port: Port, *, transaction: bool) -> BankCapture | None:
-    """Read what the debit application gives; None when the card has none.
+def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
+    """Read what the debit application gives into `seen`, if the card has one.
 
     `transaction` also sends GET PROCESSING OPTIONS, which raises the ATC. Errors:
     `TransportError`.
     """
-    seen = BankCapture(DEBIT_AID)
-    _directory(port, seen)
-    fci = select(port, seen.aid)
-    if fci is None:
-        return None
-    seen.fci = _found(fci, _PROPRIETARY) or b""
-    log = _found(seen.fci, _LOG) or b""
+    seen.at = "the PSE"
+    bank = BankCapture()
+    _directory(port, seen, bank)
+    seen.at = "the debit application"
+    selected = select(port, bank.aid)
+    if selected.sw == SW.NOT_SUPPORTED and "PSE" not in seen.dead:
+        seen.dead.append("PSE")
+    if selected.sw not in SELECTED:
+        seen.unfinished = bool(bank.directory_fci)
+        return
+    seen.bank = bank
+    bank.invalidated = selected.sw == SW.FILE_INVALIDATED
+    bank.fci = found(selected.data, _PROPRIETARY) or b""
+    log = found(bank.fci, _LOG) or b""
     if len(log) == 2:
-        seen.log = log[0], log[1]
+        bank.log = log[0], log[1]
     for tag in GET_DATA:
         reply = send(port, Command(0x80, 0xCA, tag >> 8, tag & 0xFF, le=256))
-        value = _found(reply.data, tag) if reply.sw == SW.OK else None
+        value = found(reply.data, tag) if reply.sw == SW.OK else None
         if value is not None:
-            seen.elements[tag] = value
+            bank.elements[tag] = value
     for sfi in _SFIS:
-        if sfi != seen.log[0]:
+        seen.at = f"SFI {sfi:02X} of the debit application"
+        if sfi != bank.log[0]:
             for number, reply in records(port, sfi):
                 if reply.sw == SW.OK:
-                    seen.records[sfi, number] = reply.data
+                    bank.records[sfi, number] = reply.data
     if transaction:
-        _options(port, seen)
-    return seen
+        seen.at = "GET PROCESSING OPTIONS"
+        _options(port, bank)
 
 
-def _directory(port: Port, seen: BankCapture) -> None:
-    fci = select(port, PSE_NAME)
-    if fci is None:
+def _directory(port: Port, seen: Capture, bank: BankCapture) -> None:
+    bank.proximity = select(port, PPSE_NAME).sw in SELECTED
+    selected = select(port, PSE_NAME)
+    if selected.sw == SW.NOT_SUPPORTED:
+        seen.dead.append("PSE")
+    if selected.sw not in SELECTED:
         return
-    seen.directory_fci = _found(fci, _PROPRIETARY) or b""
-    place = _found(seen.directory_fci, _DIRECTORY_SFI) or b"\x01"
+    bank.directory_fci = found(selected.data, _PROPRIETARY) or b""
+    place = found(bank.directory_fci, _DIRECTORY_SFI) or b"\x01"
     listed = []
     for number, reply in records(port, place[0]):
         if reply.sw == SW.OK:
-            seen.directory[place[0], number] = reply.data
+            bank.directory[place[0], number] = reply.data
             listed += [aid for aid in _aids(reply.data) if aid in AIDS]
     if listed:
-        seen.aid = DEBIT_AID if DEBIT_AID in listed else listed[0]
-    seen.others = tuple(aid for aid in listed if aid != seen.aid)
+        bank.aid = DEBIT_AID if DEBIT_AID in listed else listed[0]
+    bank.others = tuple(aid for aid in listed if aid != bank.aid)
 
 
 def _aids(record: bytes) -> Iterator[bytes]:
@@ -105,7 +92,7 @@ def _aids(record: bytes) -> Iterator[bytes]:
 def _options(port: Port, seen: BankCapture) -> None:
     """GET PROCESSING OPTIONS with zeros for whatever the PDOL asks for."""
     try:
-        length = sum(size for _, size in parse_dol(_found(seen.fci, _PDOL) or b""))
+        length = sum(size for _, size in parse_dol(found(seen.fci, _PDOL) or b""))
     except TlvError:
         length = 0
     data = bytes((0x83, length)) + bytes(length)
@@ -114,10 +101,10 @@ def _options(port: Port, seen: BankCapture) -> None:
         seen.refused = f"{SW(reply.sw)} {SW(reply.sw).meaning}"
         return
     if reply.data[:1] == b"\x80":
-        told = _found(reply.data, 0x80) or b""
+        told = found(reply.data, 0x80) or b""
         seen.aip, seen.afl = told[:2], told[2:]
     else:
-        seen.aip, seen.afl = _found(reply.data, _AIP) or b"", _found(reply.data, _AFL) or b""
+        seen.aip, seen.afl = found(reply.data, _AIP) or b"", found(reply.data, _AFL) or b""
 
 
 def is_template(place: tuple[int, int], record: bytes) -> bool:
@@ -128,10 +115,3 @@ def is_template(place: tuple[int, int], record: bytes) -> bool:
     except (TlvError, ValueError):
         return False
     return place[0] in _TEMPLATE_SFIS and tag == _TEMPLATE
-
-
-def _found(data: bytes, tag: int) -> bytes | None:
-    try:
-        return find(data, tag)
-    except TlvError:
-        return None

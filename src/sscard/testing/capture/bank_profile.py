@@ -10,7 +10,8 @@ from typing import Final
 from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
 from sscard.perso.profile import Profile
 from sscard.spec.pboc import DEBIT_AID, PUT_DATA
-from sscard.testing.capture.bank import BankCapture, is_template
+from sscard.testing.capture.bank import is_template
+from sscard.testing.capture.seen import BankCapture
 
 __all__ = ["BASE", "CASH_BASE", "base_of", "entries", "notes"]
 
@@ -32,7 +33,7 @@ _IMPERSONAL = frozenset(
     )
 )  # fmt: skip
 """What a record may hold of the product, not of the holder; other values become zeros."""
-_TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F17, 0x9F4F, 0x9F79, 0x5F34
+_ATC, _TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F36, 0x9F17, 0x9F4F, 0x9F79, 0x5F34
 _APPLICATION = 0x61
 _TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
 _BIN = 6
@@ -58,26 +59,40 @@ def entries(seen: BankCapture, *, show_personal: bool) -> Values:
 
 def notes(seen: BankCapture) -> Iterator[str]:
     """Yield what was seen or guessed, and cannot be like the card's."""
+    yield from _states(seen)
+    yield from _applications(seen)
     yield "issuer application data (9F10): they come with a cryptogram"
     if seen.refused:
         yield f"AIP and AFL: GET PROCESSING OPTIONS was answered {seen.refused}"
     elif not seen.afl:
         yield "AIP and AFL, for no transaction was begun: the profile's AFL has all records found"
-    if seen.elements.get(_TRIES) == b"\0":
-        yield "the PIN has no tries left: make it so with --state pse-pin-blocked"
-    if seen.aid != DEBIT_AID:
-        yield f"the application {seen.aid.hex().upper()} behaves as the debit application here"
-    for aid in seen.others:
-        yield f"a further application of the directory, {aid.hex().upper()}"
     if _BALANCE in seen.elements:
         yield "AIP and AFL of electronic cash (DGI 9203): those of profile pboc-ec"
     if any(_CERTIFICATES & _tags(record) for record in seen.records.values()):
         yield "certificates and signatures: made anew under the test keys, CA key 80"
-    if not seen.directory_fci:
-        yield "the card has no directory of applications; the profile has one"
     for (sfi, number), record in seen.records.items():
         if not is_template((sfi, number), record):
             yield f"record {number} of SFI {sfi:02X}: no sound template 70 of SFI 1 to 10"
+
+
+def _states(seen: BankCapture) -> Iterator[str]:
+    if seen.invalidated and seen.elements.get(_ATC) == b"\xff\xff":
+        yield "its ATC is used up: make it so with --state pse-atc-exhausted"
+    elif seen.invalidated:
+        yield "the application is blocked: make it so with --state pse-app-blocked"
+    if seen.elements.get(_TRIES) == b"\0":
+        yield "the PIN has no tries left: make it so with --state pse-pin-blocked"
+
+
+def _applications(seen: BankCapture) -> Iterator[str]:
+    if seen.aid != DEBIT_AID:
+        yield f"the application {seen.aid.hex().upper()} behaves as the debit application here"
+    for aid in seen.others:
+        yield f"a further application of the directory, {aid.hex().upper()}"
+    if not seen.directory_fci:
+        yield "the card has no directory of applications; the profile has one"
+    if seen.proximity:
+        yield "the PPSE and what a contactless terminal is told: profile pboc-contactless has them"
 
 
 class _Application:

@@ -1,105 +1,105 @@
 """The social half of a capture: what every file of the SSSE's tables gives without a proof.
 
-Source: ssse-lb002 2.3, 2.4.
+Source: ssse-lb002 2.3, 2.4, 4.8.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError, parse_simple
 from sscard.spec.ssse import SSSE_FID, SSSE_NAME, VERSIONS, Directory, Ef
-from sscard.testing.capture.reading import records, select, send
+from sscard.testing.capture.reading import SELECTED, found, records, select, send
+from sscard.testing.capture.seen import Capture, SocialCapture
 from sscard.transport.port import Port
 
-__all__ = ["SocialCapture", "capture_social"]
+__all__ = ["read_social"]
 
-_CODE, _VERSION = 0x01, 0x03
+_ISSUER_FILE, _CODE, _VERSION = 0xEF05, 0x01, 0x03
+_DF_NAME = 0x84
 _BINARY_MOST = 0x7FFF
 _CHUNK = 0x80
 
 
-@dataclass(slots=True)
-class SocialCapture:
-    """What the social security environment gave.
-
-    `values` are the items by directory, file and tag, `contents` whole transparent files, `rows`
-    the records of cyclic ones; `rules` read rules that the card has otherwise than its
-    generation's table; `missing` are directories and files the table has and the card has not.
-    """
-
-    generation: str
-    region: str = ""
-    values: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
-    contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    rows: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
-    rules: dict[tuple[int, int], str] = field(default_factory=dict)
-    missing: list[tuple[int, int]] = field(default_factory=list)
-
-
-def capture_social(port: Port) -> SocialCapture | None:
-    """Read what the SSSE gives; None when the card has none. Errors: `TransportError`."""
-    if select(port, SSSE_NAME) is None:
-        return None
-    issuer = _items(port, 0x05, 16)[0]
+def read_social(port: Port, seen: Capture) -> None:
+    """Read what the SSSE gives into `seen`, if the card has one. Errors: `TransportError`."""
+    seen.at = "the SSSE"
+    sw = select(port, SSSE_NAME).sw
+    if sw == SW.NOT_SUPPORTED:
+        seen.dead.append("SSSE")
+    if sw not in SELECTED:
+        return
+    social = seen.social = SocialCapture()
+    if sw == SW.FILE_INVALIDATED:
+        social.blocked[SSSE_FID] = _probe(port, _ISSUER_FILE)
+        return
+    issuer = dict(_parsed(reply.data for _, reply in records(port, _ISSUER_FILE & 0x1F)))
     version = issuer.get(_VERSION, b"")[:1].decode("ascii", "replace")
-    generation = f"v{version}" if f"v{version}" in VERSIONS else "v2"
-    seen = SocialCapture(generation, region=issuer.get(_CODE, b"")[:3].hex())
-    for home in VERSIONS[generation]:
-        _directory(port, home, seen)
-    return seen
+    if f"v{version}" in VERSIONS:
+        social.generation = f"v{version}"
+    social.region = issuer.get(_CODE, b"")[:3].hex()
+    for home in VERSIONS[social.generation]:
+        _directory(port, home, seen, social)
 
 
-def _directory(port: Port, home: Directory, seen: SocialCapture) -> None:
-    select(port, SSSE_NAME)
+def _parsed(answers: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for answer in answers:
+        with suppress(TlvError):
+            yield from parse_simple(answer)
+
+
+def _probe(port: Port, file: int) -> SW:
+    """Return how a blocked directory answers a read (4.8)."""
+    return SW(send(port, Command(0x00, 0xB2, 0x01, (file & 0x1F) << 3 | 4, le=256)).sw)
+
+
+def _directory(port: Port, home: Directory, seen: Capture, social: SocialCapture) -> None:
+    seen.at = "the SSSE" if home.fid == SSSE_FID else f"{home.fid:04X} of the SSSE"
+    sw = select(port, SSSE_NAME).sw
     if home.fid != SSSE_FID:
-        chosen = Command(0x00, 0xA4, 0x00, 0x00, home.fid.to_bytes(2), 256)
-        if send(port, chosen).sw != SW.OK:
-            seen.missing.append((home.fid, 0))
+        reply = send(port, Command(0x00, 0xA4, 0x00, 0x00, home.fid.to_bytes(2), 256))
+        sw = reply.sw
+        if sw not in SELECTED:
+            social.missing.append((home.fid, 0))
             return
-    for file in home.files:
-        if file.kind != "internal":
-            _file(port, home, file, seen)
+        name = found(reply.data, _DF_NAME)
+        if name and name != home.name:
+            social.names[home.fid] = name
+    files = [file for file in home.files if file.kind != "internal"]
+    if sw == SW.FILE_INVALIDATED:
+        social.blocked[home.fid] = _probe(port, files[0].fid)
+        return
+    place = seen.at
+    for file in files:
+        seen.at = f"EF{file.fid & 0xFF:02X} of {place}"
+        _file(port, home, file, social)
 
 
 def _file(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> None:
     place, sfi = (home.fid, file.fid), file.fid & 0x1F
-    got = False
-    if file.kind == "tlv":
-        values, sw = _items(port, sfi, len(file.items))
-        if values:
-            seen.values[place], got = values, True
-    elif file.kind == "transparent":
+    if file.kind == "transparent":
         content, sw = _content(port, sfi, file.size)
-        if content:
-            seen.contents[place], got = content, True
+        got = bool(content)
+        if got:
+            seen.contents[place] = content
     else:
         answers = [reply for _, reply in records(port, sfi)]
-        rows, sw = [reply.data for reply in answers if reply.sw == SW.OK], SW(answers[-1].sw)
-        got = bool(rows) or sw == SW.RECORD_NOT_FOUND
-        if rows:
-            seen.rows[place] = rows
+        given, sw = [reply.data for reply in answers if reply.sw == SW.OK], SW(answers[-1].sw)
+        refused = any(reply.sw == SW.SECURITY_STATUS for reply in answers)
+        got = bool(given) or (sw == SW.RECORD_NOT_FOUND and file.kind == "cyclic")
+        if given:
+            seen.records[place] = given
+            if refused:
+                seen.partial.append(place)
+        elif refused and file.kind == "cyclic":
+            seen.hidden.append(place)
     if sw == SW.FILE_NOT_FOUND:
         seen.missing.append(place)
-    elif sw == SW.SECURITY_STATUS and file.read == "F":
-        seen.rules[place] = "N"
     elif got and file.read != "F":
         seen.rules[place] = "F"
-
-
-def _items(port: Port, sfi: int, most: int) -> tuple[dict[int, bytes], SW]:
-    """Return a TLV file's items by tag, the first of each, and the last status word."""
-    values: dict[int, bytes] = {}
-    sw = SW.OK
-    for _, reply in records(port, sfi, most):
-        sw = SW(reply.sw)
-        if sw == SW.OK:
-            try:
-                for tag, value in parse_simple(reply.data):
-                    values.setdefault(tag, value)
-            except TlvError:
-                continue
-    return values, sw
+    elif sw == SW.SECURITY_STATUS and not got and file.read == "F":
+        seen.rules[place] = "N"
 
 
 def _content(port: Port, sfi: int, size: int) -> tuple[bytes, SW]:

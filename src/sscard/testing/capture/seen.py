@@ -1,0 +1,81 @@
+"""What a capture has seen of a card, kept while it is being read."""
+
+from dataclasses import dataclass, field
+
+from sscard.iso.sw import SW
+from sscard.spec.pboc import DEBIT_AID
+
+__all__ = ["BankCapture", "Capture", "SocialCapture"]
+
+
+@dataclass(slots=True)
+class SocialCapture:
+    """What the social security environment gave.
+
+    `records` are those of a file by directory and file, `contents` whole transparent files;
+    `partial` are files that gave some of their records only, `hidden` those that gave none and
+    want a proof; `rules` are read rules that the card has otherwise than its generation's table;
+    `names` are those of directories that the table calls otherwise; `missing` are directories and
+    files the table has and the card has not. `blocked` are directories whose SELECT says that they
+    are, with what a read in them answers.
+    """
+
+    generation: str = "v2"
+    region: str = ""
+    records: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    partial: list[tuple[int, int]] = field(default_factory=list)
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    rules: dict[tuple[int, int], str] = field(default_factory=dict)
+    names: dict[int, bytes] = field(default_factory=dict)
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    blocked: dict[int, SW] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class BankCapture:
+    """What the bank's application gave.
+
+    `directory` are the records of the PSE by SFI and number, `fci` and `directory_fci` the A5
+    templates, `records` those of the application, `elements` values of GET DATA by tag, `log`
+    SFI and number of records. `aip` and `afl` are empty when no transaction was begun, `others`
+    further AIDs of the directory, `refused` is what GET PROCESSING OPTIONS answered instead of AIP
+    and AFL. `invalidated`: the application's SELECT answered 6283. `proximity`: there is a PPSE.
+    """
+
+    aid: bytes = DEBIT_AID
+    directory_fci: bytes = b""
+    directory: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    fci: bytes = b""
+    records: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    elements: dict[int, bytes] = field(default_factory=dict)
+    log: tuple[int, int] = (0, 0)
+    aip: bytes = b""
+    afl: bytes = b""
+    others: tuple[bytes, ...] = ()
+    refused: str = ""
+    invalidated: bool = False
+    proximity: bool = False
+
+
+@dataclass(slots=True)
+class Capture:
+    """What was seen of a card.
+
+    `dead` are the environments whose SELECT answers 6A81, as after CARD BLOCK; `unfinished` says
+    that there is a PSE without a debit application. `at` is what is being read, "" when all was;
+    `cut` says why reading ended there, "" when it did not.
+    """
+
+    atr: bytes = b""
+    social: SocialCapture | None = None
+    bank: BankCapture | None = None
+    dead: list[str] = field(default_factory=list)
+    unfinished: bool = False
+    at: str = ""
+    cut: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to make a profile of."""
+        return self.social is None and self.bank is None
