@@ -28,7 +28,7 @@ def compare(
     transactions: Annotated[
         bool,
         typer.Option(
-            "--transactions", help="Let both bank applications decline two: their ATCs rise."
+            "--transactions", help="Let both bank applications decide on three: their ATCs rise."
         ),
     ] = False,
     show_secrets: Annotated[
@@ -58,18 +58,24 @@ def compare(
             hold_together(twins, conformance=not quick, transactions=transactions)
         except TransportError as gone:  # what was found is still worth telling
             cut = str(gone)
-    differences = twins.differences
+    differences, following = twins.differences, twins.following
     if json:
-        found = [difference._asdict() for difference in differences]
+        found = [
+            difference._asdict() | {"following": following.get(place, 0)}
+            for place, difference in enumerate(differences)
+        ]
         write_json({"sent": twins.sent, "differences": found, "cut": cut})
     else:
-        for difference in differences:
+        for place, difference in enumerate(differences):
             stdout().print(f"command {difference.entry}: {difference.command}")
             stdout().print(f"  image  {difference.expected}")
             stdout().print(f"  reader {difference.seen}")
             stdout().print(f"  {difference.why}")
+            if place in following:
+                stdout().print(f"  and {following[place]} more behind this SELECT, untold")
         differ = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
-        stdout().print(f"{twins.sent} commands, {differ}")
+        more = f", {sum(following.values())} more that follow from them" if following else ""
+        stdout().print(f"{twins.sent} commands, {differ}{more}")
     if cut:
         raise TransportError(f"the comparison ended at command {twins.sent}: {cut}")
     if differences:
