@@ -66,16 +66,20 @@ def bank_bench(
     return on
 
 
+EVERYTHING = {"safe": False, "destroy": True}
+"""Cards of tests are there to be spoilt."""
+
+
 def run_bank(on: Bench, *patterns: str, **settings) -> Report:
     """Run the bank's suite, or the cases that fit patterns; not only safe ones."""
     cases = choose(BANK_SUITE.cases("2010"), patterns)
-    return run_suite(BANK_SUITE, "2010", on, cases=cases, **({"safe": False} | settings))
+    return run_suite(BANK_SUITE, "2010", on, cases=cases, **(EVERYTHING | settings))
 
 
 def run(profile: str, *patterns: str, on: Bench, **settings) -> Report:
     """Run a profile's suite on a bench, or the cases that fit patterns; not only safe ones."""
     generation = GENERATION.get(profile, "v2")
-    settings = {"safe": False} | settings
+    settings = EVERYTHING | settings
     cases = choose(SUITE.cases(generation), patterns)
     return run_suite(SUITE, generation, on, cases=cases, **settings)
 

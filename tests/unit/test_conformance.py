@@ -207,7 +207,7 @@ def test_what_was_changed_is_put_back(finished):
 
     card = finished.fork()
     untouched = everything(finished.fork())
-    run("v2", on=bench(card))
+    run("v2", on=bench(card), destroy=False)
     assert everything(card) == untouched
     assert len(untouched) == 37
 
@@ -269,7 +269,7 @@ def test_a_key_refused_once_is_not_tried_again():
 def test_a_wrong_pin_is_given_once(finished):
     card = finished.fork()
     on = bench(card, pin=bytes.fromhex("654321"))
-    report = run("v2", on=on)
+    report = run("v2", on=on, destroy=False)
     assert ids(report, Outcome.FAILED) == ["CHANGE_PIN/verify"]
     power = card.power_on()
     power.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))

@@ -162,7 +162,7 @@ def test_suites_after_the_end_are_told_not_to_have_run(number):
     """Wherever the first suite stops, the second sends nothing."""
     on = failing(REMOVED, number=number)
     wishes = [Wish(suite, False, "", ()) for suite in suites().values()]
-    reports, stopped = run_all(on, wishes, safe=True, waivers=())
+    reports, stopped = run_all(on, wishes, safe=True, destroy=False, waivers=())
     assert stop_code(stopped) == 3
     assert [report.suite for report in reports] == ["ssse", "pse"]
     assert reports[0].cut

@@ -197,7 +197,7 @@ def test_what_was_changed_is_put_back(limited):
 
     card = limited.fork()
     before = told(card)
-    run_bank(bank_bench(card))
+    run_bank(bank_bench(card), destroy=False)
     assert told(card) == before
     desk = Desk(card).begin()
     assert desk.sw("002000800826123456FFFFFFFF") == "9000"

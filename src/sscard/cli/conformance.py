@@ -72,7 +72,16 @@ def conformance(
         typer.Option(
             "--bank-token",
             metavar="LABEL",
-            help="The bank's keys: a PKCS#11 token; library and PIN as for --token.",
+            help="The bank's keys: a PKCS#11 token; library as for --token.",
+        ),
+    ] = None,
+    bank_token_pin: Annotated[
+        str | None,
+        typer.Option(
+            "--bank-token-pin",
+            envvar="SSCARD_BANK_TOKEN_PIN",
+            show_envvar=True,
+            help="Of that token; default that of --token, or asked for.",
         ),
     ] = None,
     ca_keys: Annotated[
@@ -146,6 +155,12 @@ def conformance(
             help="Also cases that change data, burn tries or begin transactions, or none.",
         ),
     ] = False,
+    destroy: Annotated[
+        bool,
+        typer.Option(
+            "--destroy", help="With --all, also cases that block for good: the card is lost."
+        ),
+    ] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the cases and run none.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every case.")] = False,
 ) -> None:
@@ -160,6 +175,8 @@ def conformance(
     for path in (json_file, junit_file, html_file):
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"there is no directory {path.parent} for {path.name}")
+    if destroy and not everything:
+        raise typer.BadParameter("--destroy blocks the card for good: it goes with --all only")
     facts = Facts() if profile is None else facts_of(profile)
     suites = _suites(name, facts, generation)
     if listed:
@@ -169,7 +186,13 @@ def conformance(
     with ExitStack() as stack:
         port = card_port(stack, image, reader, link_of(link), save=False, exclusive=True)
         social = Held(vault, passphrase, token, module, token_pin)
-        bank = Held(bank_vault, bank_passphrase or passphrase, bank_token, module, token_pin)
+        bank = Held(
+            bank_vault,
+            bank_passphrase or passphrase,
+            bank_token,
+            module,
+            bank_token_pin or token_pin,
+        )
         source, versions = _sources(stack, psam, social, profile, link)
         spoken, switches = _switches(dialect, facts)
         bench = Bench(
@@ -195,6 +218,7 @@ def conformance(
             bench,
             [Wish(suite, *_asked(suite, name, generation, facts), case or ()) for suite in suites],
             safe=not everything,
+            destroy=destroy,
             waivers=accepted,
         )
     _write(reports, json_file, junit_file, html_file, verbose=verbose)

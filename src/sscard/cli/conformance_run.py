@@ -45,7 +45,12 @@ class Wish(NamedTuple):
 
 
 def run_all(
-    bench: "Bench", wishes: Iterable[Wish], *, safe: bool, waivers: "Sequence[Waiver]"
+    bench: "Bench",
+    wishes: Iterable[Wish],
+    *,
+    safe: bool,
+    destroy: bool,
+    waivers: "Sequence[Waiver]",
 ) -> "tuple[tuple[Report, ...], CutOff | Interrupted | None]":
     """Return a report a suite, and what ended the run before its time, if anything did."""
     from sscard.testing.conformance import CutOff, Interrupted, without
@@ -57,14 +62,16 @@ def run_all(
             reports.append(without(wish.suite, bench, f"not run: {stopped}"))
             continue
         try:
-            reports.append(_run(bench, wish, safe=safe, waivers=waivers))
+            reports.append(_run(bench, wish, safe=safe, destroy=destroy, waivers=waivers))
         except (CutOff, Interrupted) as end:
             stopped = end
             reports.append(end.report)
     return tuple(reports), stopped
 
 
-def _run(bench: "Bench", wish: Wish, *, safe: bool, waivers: "Sequence[Waiver]") -> "Report":
+def _run(
+    bench: "Bench", wish: Wish, *, safe: bool, destroy: bool, waivers: "Sequence[Waiver]"
+) -> "Report":
     """Run what was asked of a suite, unless its application is not on the card."""
     from sscard.errors import TransportError
     from sscard.testing.conformance import cut_before, run_suite, without
@@ -84,6 +91,7 @@ def _run(bench: "Bench", wish: Wish, *, safe: bool, waivers: "Sequence[Waiver]")
         bench,
         cases=wish.cases(generation),
         safe=safe,
+        destroy=destroy,
         waivers=[waiver for waiver in waivers if any(map(waiver.covers, cases))],
     )
 

@@ -24,7 +24,8 @@ class Effect(Enum):
     TRIES burns tries and gives them back by a right proof. LASTING leaves something behind: a
     record of a cyclic file cannot be taken away again. TRANSACTION begins transactions of the
     bank application: its ATC rises for good, its log and what it remembers of the last
-    transaction change; RESTORED and TRIES of that application begin transactions, too.
+    transaction change; RESTORED and TRIES of that application begin transactions, too. FINAL ends
+    the life of an application or of the card's environment: nothing takes it back.
     """
 
     SAFE = "safe"
@@ -32,6 +33,7 @@ class Effect(Enum):
     RESTORED = "restored"
     TRIES = "tries"
     LASTING = "lasting"
+    FINAL = "final"
 
 
 class Form(NamedTuple):
@@ -149,6 +151,11 @@ class Case:
     def safe(self) -> bool:
         """Whether the case burns no try counter and changes no data."""
         return self.effect is Effect.SAFE
+
+    @property
+    def final(self) -> bool:
+        """Whether the application is dead afterwards."""
+        return self.effect is Effect.FINAL
 
 
 def _always_there(bench: "Bench") -> str:

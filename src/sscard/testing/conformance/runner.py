@@ -23,6 +23,7 @@ __all__ = ["CutOff", "Interrupted", "choose", "cut_before", "run_case", "run_sui
 
 Listener = Callable[[Result], None]
 _NOT_SAFE = "changes data or burns tries: run with --all"
+_NOT_FINAL = "blocks for good: run with --all --destroy"
 _STILL_THERE = (CardMute, CardReset, KeyboardInterrupt)
 """After these the same card is still in the reader, and a reset may reach it."""
 
@@ -68,12 +69,14 @@ def run_suite(
     *,
     cases: Iterable[Case] | None = None,
     safe: bool = True,
+    destroy: bool = False,
     waivers: Iterable[Waiver] = (),
     listener: Listener | None = None,
 ) -> Report:
     """Run cases of a suite and return the report.
 
-    `cases` None: all of the generation. `safe` leaves out what is not safe, as not run.
+    `cases` None: all of the generation. `safe` leaves out what is not safe, as not run; what
+    blocks for good is left out but for `destroy`.
     `listener` hears of every result at once. Errors: `CutOff` when the card is gone, `Interrupted`
     after Ctrl-C; both have the report of what had run.
     """
@@ -100,7 +103,10 @@ def run_suite(
 
     for case in chosen:
         if safe and not case.safe:
-            told(Result(case, Outcome.NOT_RUN, _NOT_SAFE))
+            told(Result(case, Outcome.NOT_RUN, _NOT_FINAL if case.final else _NOT_SAFE))
+            continue
+        if case.final and not destroy:
+            told(Result(case, Outcome.NOT_RUN, _NOT_FINAL))
             continue
         try:
             result = run_case(case, bench)

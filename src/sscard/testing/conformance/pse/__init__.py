@@ -12,7 +12,7 @@ from sscard.testing.conformance.bench import Bench
 from sscard.testing.conformance.model import Case, Suite
 from sscard.testing.conformance.pse.application import absent, survey
 from sscard.testing.conformance.pse.authenticity import authenticity_cases
-from sscard.testing.conformance.pse.blocking import blocking_cases
+from sscard.testing.conformance.pse.blocking import blocking_cases, end_of_life_cases
 from sscard.testing.conformance.pse.cash import cash_cases
 from sscard.testing.conformance.pse.decisions import first_cases, second_cases
 from sscard.testing.conformance.pse.elements import data_cases
@@ -50,6 +50,7 @@ _SECTIONS = {
     "RISK": "card risk management",
     "CASH": "electronic cash",
     "SEPARATION": "two applications side by side",
+    "CARD_BLOCK": "the application blocked for good",
 }
 
 
@@ -76,6 +77,7 @@ def _all() -> Iterator[Case]:
     yield from risk_cases()
     yield from cash_cases()
     yield from separation_cases()
+    yield from end_of_life_cases()
 
 
 def _edition_of(bench: Bench) -> str:

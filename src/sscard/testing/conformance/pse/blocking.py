@@ -1,4 +1,7 @@
-"""`BLOCKING`: blocked applications and cards, and the way back (pse-pboc 1.2, 5.6)."""
+"""`BLOCKING`: blocked applications and cards, and the way back (pse-pboc 1.2, 5.6).
+
+`CARD_BLOCK` sends it with its right MAC, from which there is no way back.
+"""
 
 from collections.abc import Iterator
 
@@ -30,7 +33,7 @@ from sscard.testing.conformance.pse.transaction import (
 from sscard.testing.conformance.pse.ways import ONLINE, UNBLOCK
 from sscard.testing.conformance.steps import Reset
 
-__all__ = ["blocking_cases"]
+__all__ = ["blocking_cases", "end_of_life_cases"]
 
 
 _BLOCK = Script("APPLICATION BLOCK", "841E0000")
@@ -141,6 +144,24 @@ def blocking_cases() -> Iterator[Case]:
         "Not run on one that is not blocked.",
         only_if("the card is not blocked", _card_found_blocked, anyhow=True),
         Look("6A81", _all_6a81, anyhow=True),
+    )
+
+
+def end_of_life_cases() -> Iterator[Case]:
+    """Yield the case that ends the bank's side of the card."""
+    yield bank_case(
+        "CARD_BLOCK/right-mac",
+        "CARD BLOCK with its right MAC",
+        "5.6, 12",
+        "9000. Afterwards, also after a reset, SELECT of the application and of the directory and "
+        "every command behind them are 6A81.",
+        *ONLINE,
+        Arpc(),
+        Script("CARD BLOCK", "84160000"),
+        Reset(),
+        Look("6A81", _all_6a81, anyhow=True),
+        effect=Effect.FINAL,
+        restore=(),
     )
 
 

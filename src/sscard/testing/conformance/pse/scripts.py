@@ -1,6 +1,6 @@
 """`SCRIPTS`: every script with right and wrong MACs, and how they count (pse-pboc 4.8, 5.6).
 
-CARD BLOCK with a right MAC is never sent: nothing takes it back.
+CARD BLOCK with its right MAC is in `CARD_BLOCK`: nothing takes it back.
 """
 
 from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from sscard.testing.conformance.ssse.authentication import (
     authentication_cases,
     key_version_cases,
 )
-from sscard.testing.conformance.ssse.blocking import blocking_cases
+from sscard.testing.conformance.ssse.blocking import blocking_cases, end_of_life_cases
 from sscard.testing.conformance.ssse.commands import place_of
 from sscard.testing.conformance.ssse.identity import (
     absent,
@@ -50,6 +50,7 @@ def _sections(generation: str) -> dict[str, str]:
         name = directory.english or place
         titles[f"{place}_RECORD"] = f"records, {name}"
         titles[f"{place}_SAFETY"] = f"reading and writing, {name}"
+    titles["END_OF_LIFE"] = "blocked for good"
     return titles
 
 
@@ -71,6 +72,7 @@ def _all(generation: str) -> Iterator[Case]:
     for directory in VERSIONS[generation]:
         yield from record_cases(directory)
         yield from safety_cases(generation, directory)
+    yield from end_of_life_cases(generation)
 
 
 SSSE_SUITE = Suite(

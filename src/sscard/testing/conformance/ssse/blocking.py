@@ -1,7 +1,7 @@
 """`APPLICATION_BLOCK`: an application blocked for a time and unblocked again (ssse-lb002 4.7, 4.8).
 
 Only what has a lock key in the table of 4.1 can be blocked by it: DF03, DF04, DF06 and, with BK,
-the SSSE. A block for good and CARD BLOCK are in no case: nobody could undo them.
+the SSSE. `END_OF_LIFE` blocks them for good, and ends with CARD BLOCK: nobody can undo that.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,13 @@ from sscard.testing.conformance.ssse.commands import enter, kids_of, place_of, r
 from sscard.testing.conformance.ssse.line import Line, lock_key
 from sscard.testing.conformance.steps import Pin, Prove, Reset, Send
 
-__all__ = ["blocking_cases"]
+__all__ = ["blocking_cases", "end_of_life_cases"]
 
 _SOURCE = "ssse-lb002 4.7, 4.8"
 _BLOCK, _UNBLOCK = Command(0x84, 0x1E, 0x00, 0x00), Command(0x84, 0x18, 0x00, 0x00)
+_BLOCK_FOR_GOOD, _CARD_BLOCK = _BLOCK._replace(p2=0x01), Command(0x84, 0x16, 0x00, 0x00)
 _BLOCKED = Expect.of(0x6283)
+_FOR_GOOD, _DEAD = Expect.of(0x9303), Expect.of(0x6A81)
 _REFUSED = Expect.of(0x6985)
 _CHALLENGE = Command(0x00, 0x84, 0x00, 0x00, le=8)
 _WANTS_PROOF = Expect((0x6982, 0x6988))
@@ -26,11 +28,77 @@ _ANYTHING = Expect((0x0000,), mask=0x0000)
 
 def blocking_cases(generation: str) -> Iterator[Case]:
     """Yield the cases of every directory with a lock key."""
+    for place, kid in _lockable(generation):
+        yield from _cases(place, kid)
+
+
+def end_of_life_cases(generation: str) -> Iterator[Case]:
+    """Yield the cases that block for good, the SSSE last: CARD BLOCK ends it."""
+    for place, kid in _lockable(generation):
+        if place != "SSSE":
+            yield _blocked_for_good(place, kid)
+    for place, kid in _lockable(generation):
+        if place == "SSSE":
+            yield _card_blocked(kid)
+
+
+def _lockable(generation: str) -> Iterator[tuple[str, int]]:
     for directory in VERSIONS[generation]:
         place = place_of(directory)
         lock = lock_key(place)
         if lock is not None and lock.kid in kids_of(directory):
-            yield from _cases(place, lock.kid)
+            yield place, lock.kid
+
+
+def _blocked_for_good(place: str, kid: int) -> Case:
+    return Case(
+        f"END_OF_LIFE/{place}/permanent",
+        f"APPLICATION BLOCK for good, {place}",
+        _SOURCE,
+        "SELECT still answers with the FCI and 6283, everything else 9303, APPLICATION UNBLOCK "
+        "with its MAC too, also after a reset. The SSSE goes on.",
+        (
+            *enter(place),
+            Prove(kid, place),
+            Line("APPLICATION BLOCK", place, _BLOCK_FOR_GOOD, lock=True),
+            Reset(),
+            *_select(place, _BLOCKED),
+            Send("READ RECORD", read_record(1, 4, 0x05), _FOR_GOOD),
+            Send("GET CHALLENGE", _CHALLENGE, _FOR_GOOD),
+            Send("VERIFY", Command(0x00, 0x20, 0x00, 0x00), _FOR_GOOD),
+            Line("APPLICATION UNBLOCK", place, _UNBLOCK, _FOR_GOOD, lock=True, challenge=False),
+            *enter("SSSE"),
+            Send("READ RECORD of EF05", read_record(1, 4, 0x05)),
+        ),
+        Effect.FINAL,
+        place,
+    )
+
+
+def _card_blocked(kid: int) -> Case:
+    name = enter("SSSE")[0].command
+    return Case(
+        "END_OF_LIFE/SSSE/card-block",
+        "CARD BLOCK",
+        _SOURCE,
+        "Without BK proved it is 6982, or 6988 where BK has to make the MAC. Done, every SELECT of "
+        "the SSSE is 6A81, also after a reset, and so is every command behind it.",
+        (
+            *enter("SSSE"),
+            Line("CARD BLOCK without BK", "SSSE", _CARD_BLOCK, _WANTS_PROOF),
+            *enter("SSSE"),
+            Prove(kid, "SSSE"),
+            Line("CARD BLOCK", "SSSE", _CARD_BLOCK, lock=True),
+            Send("SELECT", name, _DEAD),
+            Reset(),
+            Send("SELECT", name, _DEAD),
+            Send("GET CHALLENGE", _CHALLENGE, _DEAD),
+            Send("READ RECORD", read_record(1, 4, 0x05), _DEAD),
+            Send("VERIFY", Command(0x00, 0x20, 0x00, 0x00), _DEAD),
+        ),
+        Effect.FINAL,
+        "SSSE",
+    )
 
 
 def _select(place: str, expect: Expect) -> tuple[Step, ...]:
