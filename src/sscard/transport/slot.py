@@ -13,7 +13,6 @@ from enum import Enum
 from typing import NamedTuple
 
 from sscard.errors import PowerLoss, SscardError, TransportError
-from sscard.iso.atr import Atr, AtrError
 from sscard.transport.port import CardMute, CardPort, CardRemoved
 
 __all__ = ["Disposition", "Grip", "Slot", "SlotError", "SlotProblem", "SlotState"]
@@ -30,7 +29,9 @@ class SlotProblem(Enum):
     PROTOCOL = "E_PROTO_MISMATCH"
     MUTE = "W_UNRESPONSIVE_CARD"
     SILENT = "E_NOT_TRANSACTED"
+    NO_TRANSACTION = SILENT
     LENGTH = "E_INVALID_PARAMETER"
+    TOO_LONG = "E_INSUFFICIENT_BUFFER"
     CLOSED = "E_INVALID_HANDLE"
 
 
@@ -58,8 +59,8 @@ class SlotState(NamedTuple):
 
 
 _PROTOCOLS = (0, 1)
-_SHORTEST, _STATUS = 4, 2
-"""Bytes of the shortest command, and of a status word."""
+_SHORTEST, _LONGEST, _STATUS, _LONGEST_ATR = 4, 65_548, 2, 33
+"""Bytes of the shortest command, the longest a reader takes, a status word, the longest ATR."""
 
 
 class Slot:
@@ -72,6 +73,8 @@ class Slot:
         self._grips: list[Grip] = []
         self._changes = 0
         self._holder: Grip | None = None  # who has a transaction open
+        self._holders_thread = 0
+        self._powered = False
         self.resets = 0
         """How often the card in the slot was reset: a grip that did not do it must notice."""
         if card is not None:
@@ -97,6 +100,7 @@ class Slot:
                 grip.lost = True
             self._grips.clear()
             self._holder = None
+            self._powered = False
             card.power_off()
             self._notice()
 
@@ -129,9 +133,11 @@ class Slot:
     ) -> "Grip":
         """Connect to the card in the slot, powering it on if nobody did.
 
-        `protocols` are the ones the caller takes, T=0 and T=1 by number. Errors: `SlotError`.
+        `protocols` are the ones the caller takes, T=0 and T=1 by number. Waits for the end of
+        a transaction. Errors: `SlotError`.
         """
         with self._lock:
+            self._await_turn(None)
             card = self._card
             if card is None:
                 raise SlotError(SlotProblem.NO_CARD, "there is no card in this reader")
@@ -139,52 +145,95 @@ class Slot:
             if taken or (exclusive and self._grips):
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
             protocol = _agreed(card, protocols)
-            if not self._grips:
+            if not self._grips and not self._powered:
                 self._power(card)
             grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
 
+    def _await_turn(self, grip: "Grip | None") -> None:
+        """Wait until no other connection has a transaction open.
+
+        Errors: `SlotError`, also where this thread has begun it, and would wait for itself.
+        """
+        while self._holder not in (None, grip):
+            if self._holders_thread == threading.get_ident():
+                raise SlotError(
+                    SlotProblem.SHARING, "another connection of this thread has a transaction open"
+                )
+            self._changed.wait()
+            if grip is not None:
+                grip._require()
+
     def _power(self, card: CardPort, *, warm: bool = False) -> None:
+        self._powered = False
         try:
             if warm:
                 card.reset()
             else:
                 card.power_on()
+            self._powered = True
         except (PowerLoss, SscardError) as error:
             raise SlotError(SlotProblem.MUTE, f"the card does not answer: {error}") from error
 
     def _release(self, grip: "Grip", disposition: Disposition) -> None:
         if grip not in self._grips:
             return
+        if disposition is not Disposition.LEAVE:
+            try:
+                self._await_turn(grip)
+            except SlotError:
+                disposition = Disposition.LEAVE
+        if grip not in self._grips:
+            return
         self._grips.remove(grip)
-        grip.end()
+        grip._end_all()
         if disposition is Disposition.LEAVE or self._card is None:
             return
         self.resets += 1
         if disposition is Disposition.UNPOWER and not self._grips:
+            self._powered = False
             self._card.power_off()
         else:
             with suppress(SlotError):  # who comes next finds it mute
                 self._power(self._card, warm=True)
 
 
-def _offered(card: CardPort) -> tuple[int, ...]:
-    """The protocols a card's ATR offers; a broken one is taken for T=0, as readers do."""
-    try:
-        return tuple(p for p in Atr.parse(card.atr).protocols if p in _PROTOCOLS) or (0,)
-    except AtrError:
-        return (0,)
+def _offered(atr: bytes) -> tuple[int, ...]:
+    """The protocols an ATR offers, the default one first; none if it is no ATR.
+
+    Read as pcscd does: neither the length nor TCK is looked at, what is missing counts as 0.
+    """
+    if atr[:1] not in (b"\x3b", b"\x3f") or len(atr) == 1:
+        return ()
+    raw, at, levels = atr.ljust(_LONGEST_ATR, b"\0"), 1, list[int]()
+    while raw[at] & 0x80:  # T0 or TDi: there is a TD of the next level
+        at += (raw[at] >> 4).bit_count()
+        if at >= len(raw):
+            return ()
+        levels.append(raw[at] & 0x0F)
+    return tuple(dict.fromkeys(t for t in levels if t in _PROTOCOLS)) or (0,)
 
 
 def _agreed(card: CardPort, protocols: tuple[int, ...]) -> int:
     """The first protocol a card offers that the caller takes. Errors: `SlotError`."""
-    offered = _offered(card)
+    atr = card.atr
+    if not 0 < len(atr) <= _LONGEST_ATR:
+        raise SlotError(SlotProblem.UNPOWERED, f"the card answers to a reset with {len(atr)} bytes")
+    offered = _offered(atr)
+    if not offered:
+        raise SlotError(SlotProblem.PROTOCOL, f"{atr.hex().upper()} is no answer to reset")
     for protocol in offered:
         if protocol in protocols:
             return protocol
     spoken = ", ".join(f"T={protocol}" for protocol in offered)
     raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
+
+
+def _length(apdu: bytes) -> SlotError:
+    if len(apdu) < _SHORTEST:
+        return SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
+    return SlotError(SlotProblem.TOO_LONG, f"a command has {_LONGEST} bytes or less")
 
 
 class Grip:
@@ -195,33 +244,37 @@ class Grip:
         self._card = card
         self._seen = slot.resets
         self._open = True
+        self._depth = 0
         self.protocol = protocol
         self.exclusive = exclusive
         self.lost = False
 
     @property
     def atr(self) -> bytes:
-        """The card's answer to reset. Errors: `SlotError` when the card is gone."""
+        """The card's answer to reset. Errors: `SlotError` when the card is gone or was reset."""
         with self._slot._lock:
             self._require()
+            self._slot._await_turn(self)
+            self._require_seen()
             return self._card.atr
 
     def transmit(self, apdu: bytes) -> bytes:
         """Return the response (data, then SW1 SW2) to one command APDU of 4 bytes or more.
 
-        Errors: `SlotError`: the card was taken out, reset by another connection (reconnect
-        then), or has lost its power in the middle of this command.
+        Waits while another connection has a transaction open. Errors: `SlotError`: the card was
+        taken out, reset by another connection (reconnect then), or has lost its power in the
+        middle of this command.
         """
         slot = self._slot
         with slot._lock:
             if self.lost or not self._open:
                 self._require()
-            if self._seen != slot.resets:
-                raise SlotError(SlotProblem.RESET, "another connection has reset the card")
             if slot._holder is not None:
-                self._require_turn()
-            if len(apdu) < _SHORTEST:
-                raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
+                slot._await_turn(self)
+            if self._seen != slot.resets:
+                self._require_seen()
+            if not _SHORTEST <= len(apdu) <= _LONGEST:
+                raise _length(apdu)
             try:
                 answer = self._card.transmit(apdu)
             except (PowerLoss, TransportError) as failure:
@@ -239,7 +292,9 @@ class Grip:
             case CardMute():
                 return SlotError(SlotProblem.SILENT, str(failure))
             case PowerLoss():
+                self._slot._powered = False
                 return SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {failure}")
+        self._slot._powered = False
         return SlotError(SlotProblem.UNPOWERED, str(failure))
 
     def reconnect(
@@ -251,12 +306,12 @@ class Grip:
     ) -> None:
         """Take the card anew: reset it, power it off and on, or only notice another's reset.
 
-        `protocols` and `exclusive` are agreed on anew, too. Errors: `SlotError`, also when
-        another connection has a transaction open.
+        `protocols` and `exclusive` are agreed on anew, too. Waits while another connection has
+        a transaction open. Errors: `SlotError`.
         """
         with self._slot._lock:
             self._require()
-            self._require_turn()
+            self._slot._await_turn(self)
             if exclusive and self._slot._grips != [self]:
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
             self.protocol = _agreed(self._card, protocols)
@@ -270,31 +325,47 @@ class Grip:
             self._seen = self._slot.resets
 
     def begin(self) -> None:
-        """Keep other connections from sending until `end`; wait while one of them does so.
+        """Keep other connections waiting until `end`; wait while one of them does so.
 
-        Errors: `SlotError` when the card is gone.
+        Each `begin` wants an `end` of its own. Errors: `SlotError` when the card is gone, or
+        another connection has reset it.
         """
         slot = self._slot
         with slot._lock:
             self._require()
-            while slot._holder not in (None, self):
-                slot._changed.wait()
-                self._require()
-            slot._holder = self
+            slot._await_turn(self)
+            self._require_seen()
+            slot._holder, slot._holders_thread = self, threading.get_ident()
+            self._depth += 1
 
     def end(self) -> None:
-        """End what `begin` began; without it nothing happens."""
-        slot = self._slot
-        with slot._lock:
-            if slot._holder is self:
-                slot._holder = None
-                slot._changed.notify_all()
+        """End what `begin` began.
+
+        Errors: `SlotError` when this connection has no transaction open.
+        """
+        with self._slot._lock:
+            self._require_turn()
+            if self._slot._holder is None:
+                raise SlotError(SlotProblem.NO_TRANSACTION, "no transaction is open")
+            if self._depth > 1:
+                self._depth -= 1
+            else:
+                self._end_all()
+
+    def _end_all(self) -> None:
+        self._depth = 0
+        if self._slot._holder is self:
+            self._slot._holder = None
+            self._slot._changed.notify_all()
 
     def disconnect(self, disposition: Disposition = Disposition.UNPOWER) -> None:
-        """Let go; the card keeps its power while others hold it. Twice is harmless."""
+        """Let go; the card keeps its power while others hold it. Twice is harmless.
+
+        Waits while another connection has a transaction open, unless the card is only left.
+        """
         with self._slot._lock:
-            self._open = False
             self._slot._release(self, disposition)
+            self._open = False
 
     def _require(self) -> None:
         if self.lost:
@@ -302,6 +373,17 @@ class Grip:
         if not self._open:
             raise SlotError(SlotProblem.CLOSED, "this connection is closed: connect anew")
 
+    def require_now(self) -> None:
+        """Nothing, if the card can be asked at once. Errors: `SlotError`."""
+        with self._slot._lock:
+            self._require()
+            self._require_turn()
+            self._require_seen()
+
     def _require_turn(self) -> None:
         if self._slot._holder not in (None, self):
             raise SlotError(SlotProblem.SHARING, "another connection has a transaction open")
+
+    def _require_seen(self) -> None:
+        if self._seen != self._slot.resets:
+            raise SlotError(SlotProblem.RESET, "another connection has reset the card")
