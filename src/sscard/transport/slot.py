@@ -145,8 +145,9 @@ class Slot:
             if taken or (exclusive and self._grips):
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
             protocol = _agreed(card, protocols)
-            if not self._grips and not self._powered:
+            if not self._powered:
                 self._power(card)
+                self.resets += 1
             grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
@@ -292,9 +293,7 @@ class Grip:
             case CardMute():
                 return SlotError(SlotProblem.SILENT, str(failure))
             case PowerLoss():
-                self._slot._powered = False
                 return SlotError(SlotProblem.UNPOWERED, f"the card lost its power: {failure}")
-        self._slot._powered = False
         return SlotError(SlotProblem.UNPOWERED, str(failure))
 
     def reconnect(
