@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyscard_sources
 import pytest
 import through_pyscard
 from hypothesis import HealthCheck, settings
@@ -88,6 +89,7 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
     "pcscd": lambda: _program("pcscd"),
     "podman": lambda: _program("podman"),
     "pyscard": _pyscard,
+    "pyscard-examples": lambda: _pyscard() and pyscard_sources.folder().exists(),
     "scriptor": lambda: _program("scriptor"),
     "softhsm2": lambda: _program("softhsm2-util") and SOFTHSM2.exists() and _module("pkcs11"),
     "vpcd": VPCD_DRIVER.exists,
@@ -96,6 +98,7 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
 REASONS = {
     "package-index": "pip reaches no package index: nothing can be installed afresh",
     "podman": "podman is not installed: apt-get install podman",
+    "pyscard-examples": "the source of the pyscard installed is not here: run make deps",
 }
 
 

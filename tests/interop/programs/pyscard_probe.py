@@ -56,7 +56,7 @@ def outcome(call: Callable[..., Any], *args: Any, **words: Any) -> Any:
     """What a call returns, or the class and the code of its exception."""
     try:
         found = call(*args, **words)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told
         code = getattr(error, "hresult", None)
         return [type(error).__name__, None if code is None else f"{code & 0xFFFFFFFF:08X}"]
     known = found is None or isinstance(found, (bool, int, float, str, list, tuple, dict))
@@ -202,8 +202,8 @@ def connecting_twice_alone() -> Any:
 
 @question
 def disconnected_and_released() -> Any:
-    connection, found = made(), []
-    for call in (
+    connection = made()
+    calls = (
         connection.disconnect,
         connection.getATR,
         connection.reconnect,
@@ -215,9 +215,8 @@ def disconnected_and_released() -> Any:
         connection.release,
         connection.connect,
         lambda: connection.transmit(SELECT),
-    ):
-        found.append(outcome(call))
-    return found
+    )
+    return [outcome(call) for call in calls]
 
 
 @question
@@ -311,7 +310,14 @@ def lengths_of_a_command() -> Any:
 @question
 def values_of_a_command() -> Any:
     connection = opened()
-    wrong: tuple[Any, ...] = ([0, 0xA4, 4, 256], [0, -1, 4, 0], bytes(SELECT), tuple(SELECT), "00A4", [0.5])
+    wrong: tuple[Any, ...] = (
+        [0, 0xA4, 4, 256],
+        [0, -1, 4, 0],
+        bytes(SELECT),
+        tuple(SELECT),
+        "00A4",
+        [0.5],
+    )
     return [outcome(connection.transmit, command) for command in wrong]
 
 
@@ -336,11 +342,10 @@ def what_observers_see() -> Any:
 @question
 def control_codes() -> Any:
     connection = opened()
-    found = [
+    return [
         outcome(connection.control, code, data)
         for code, data in ((0x42000D48, None), (scard.SCARD_CTL_CODE(1), [1, 2]), (1, []))
     ]
-    return found
 
 
 @question
@@ -512,7 +517,11 @@ def services() -> Any:
 
 def timed(**words: Any) -> Any:
     begin = time.monotonic()
-    found = outcome(lambda: CardRequest(**words).waitforcard().connection.getReader())
+
+    def wait() -> str:
+        return CardRequest(**words).waitforcard().connection.getReader()
+
+    found = outcome(wait)
     return [found, round((time.monotonic() - begin) * 2) / 2]
 
 

@@ -1,9 +1,9 @@
 """A program written for pyscard, unmodified, over PC/SC or with its readers in this process.
 
-`process|pcsc READER READER PROGRAM [WORDS]`. In process the readers hold a social security card
-and a PSAM; over PC/SC whoever started this has put the same two in. Where the program waits for
-somebody at the readers (it sleeps for ten seconds or more), the first card is taken out and put
-back, and then it goes on at once.
+`WAY TIME READER READER PROGRAM [WORDS]`. WAY `process`: the readers are in this process and hold
+a social security card and a PSAM; `pcsc`: whoever started this has put the same two in. TIME
+`short`: a sleep of ten seconds and more, when a program waits for somebody at its readers, is
+over as soon as the first card has gone and come back, or the readers have been looked at.
 """
 
 import runpy
@@ -11,25 +11,21 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
-LONG_S = 10
+LONG_S, LOOK_S = 10, 1.5
 TIME_LIMIT_S = 20
 
-way, first, second, program = sys.argv[1:5]
-sys.argv[:] = [program, *sys.argv[5:]]
+way, passing, first, second, program = sys.argv[1:6]
+sys.argv[:] = [program, *sys.argv[6:]]
+sys.path.insert(0, "")
+nap = time.sleep
 
 
 def ask(order: str) -> None:
     """Have the one who holds the cards do something."""
     print(f"HAND {order}", file=sys.stderr, flush=True)
     sys.stdin.readline()
-
-
-def monitored() -> list[object]:
-    """The cards that pyscard's monitor knows of, if one is running."""
-    from smartcard.CardMonitoring import CardMonitor
-
-    return [] if CardMonitor.instance is None else CardMonitor.instance.rmthread.cards
 
 
 def until(reached: Callable[[], bool]) -> None:
@@ -41,7 +37,31 @@ def until(reached: Callable[[], bool]) -> None:
         nap(0.02)
 
 
-nap = time.sleep
+def out_and_in(hand: Callable[[str], None]) -> None:
+    """Take the first card out and put it back; return when pyscard's monitor has told of both."""
+    from smartcard.CardMonitoring import CardMonitor, CardObserver
+
+    if CardMonitor.instance is None:
+        nap(LOOK_S)  # the program watches readers, which stay
+        return
+    seen: list[tuple[int, int]] = []
+
+    class Watch(CardObserver):
+        """Told after the program's own observers."""
+
+        def update(self, observable: Any, handlers: Any) -> None:
+            seen.append((len(handlers[0]), len(handlers[1])))
+
+    monitor, watch = CardMonitor(), Watch()
+    until(lambda: len(monitor.rmthread.cards) == 2)
+    nap(0.2)  # their notice may be on its way
+    monitor.addObserver(watch)
+    for order, (came, went) in (("out", (0, 1)), ("in", (1, 0))):
+        hand(order)
+        until(lambda change=(came, went): change in seen)
+    monitor.deleteObserver(watch)
+
+
 with ExitStack() as stack:
     if way == "process":
         from sscard.sample import sample_card, sample_psam
@@ -55,33 +75,6 @@ with ExitStack() as stack:
             reader.remove() if order == "out" else reader.insert(card)
     else:
         hand = ask
-
-    def wait(seconds: float) -> None:
-        """`sleep`, but a long one is over when a card has gone and come back."""
-        if seconds < LONG_S:
-            nap(seconds)
-            return
-        from smartcard.CardMonitoring import CardMonitor, CardObserver
-
-        seen: list[tuple[int, int]] = []
-
-        class Watch(CardObserver):
-            """Told after the program's own observers."""
-
-            def update(self, observable: object, handlers: tuple[list[object], ...]) -> None:
-                seen.append((len(handlers[0]), len(handlers[1])))
-
-        if CardMonitor.instance is None:  # it watches readers, which stay
-            nap(1.5)
-            return
-        until(lambda: len(monitored()) == 2)
-        nap(0.2)
-        monitor, watch = CardMonitor(), Watch()
-        monitor.addObserver(watch)
-        for order, change in (("out", (0, 1)), ("in", (1, 0))):
-            hand(order)
-            until(lambda change=change: change in seen)
-        monitor.deleteObserver(watch)
-
-    time.sleep = wait
+    if passing == "short":
+        time.sleep = lambda seconds: out_and_in(hand) if seconds >= LONG_S else nap(seconds)
     runpy.run_path(program, run_name="__main__")

@@ -182,7 +182,7 @@ class VirtualConnection(CardConnection):  # type: ignore[misc]
 
     def _mask(self, protocol: int | None) -> int:
         """The protocols to ask for; bits pyscard does not know are not seen."""
-        return (protocol or 0) & _KNOWN or self.getProtocol()
+        return (protocol or 0) & _KNOWN or int(self.getProtocol())
 
     def _agreed(self, grip: Grip, mask: int) -> None:
         self.setProtocol(_RAW if mask & _RAW else _BITS[grip.protocol])
@@ -300,7 +300,7 @@ def _exclusively(mode: int | None) -> bool:
         raise _invalid("a reader in process has no direct mode")
     if mode not in (None, scard.SCARD_SHARE_SHARED, scard.SCARD_SHARE_EXCLUSIVE):
         raise _invalid(f"there is no mode {mode}")
-    return mode == scard.SCARD_SHARE_EXCLUSIVE
+    return bool(mode == scard.SCARD_SHARE_EXCLUSIVE)
 
 
 def _invalid(what: str) -> CardConnectionException:

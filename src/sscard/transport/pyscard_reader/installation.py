@@ -42,7 +42,8 @@ def installed(*readers: VirtualReader, alone: bool = False) -> Iterator[tuple[Vi
     before = list(methods)
     methods[:] = [listed] if alone else [listed, *before]
     ours = type("_CardRequest", (VirtualCardRequest,), {"readers": staticmethod(lambda: readers)})
-    smartcard.CardRequest.PCSCCardRequest = ours if alone else either_request(ours, request, readers)
+    asks = ours if alone else either_request(ours, request, readers)
+    smartcard.CardRequest.PCSCCardRequest = asks
     try:
         with exclusive_use(), _without_pcsc() if alone else nullcontext():
             yield readers
