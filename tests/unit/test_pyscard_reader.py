@@ -631,9 +631,11 @@ def test_the_raw_api_says_why_it_cannot(module):
     from smartcard import scard
 
     establish = scard.SCardEstablishContext
-    with module.installed(module.VirtualReader("A"), alone=True):
-        with pytest.raises(scard.error, match=r"use smartcard\.System\.readers\(\)"):
-            scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    with (
+        module.installed(module.VirtualReader("A"), alone=True),
+        pytest.raises(scard.error, match=r"use smartcard\.System\.readers\(\)"),
+    ):
+        scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     with module.installed(module.VirtualReader("A")):
         assert scard.SCardEstablishContext is establish
     assert scard.SCardEstablishContext is establish

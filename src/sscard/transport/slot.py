@@ -115,6 +115,9 @@ class Slot:
         with self._lock:
             for grip in tuple(self._grips):
                 grip.disconnect()
+            if self._powered and self._card is not None:
+                self._powered = False
+                self._card.power_off()
 
     def _notice(self) -> None:
         self._changes += 1
@@ -144,10 +147,10 @@ class Slot:
             taken = any(grip.exclusive for grip in self._grips)
             if taken or (exclusive and self._grips):
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
-            protocol = _agreed(card, protocols)
             if not self._powered:
                 self._power(card)
                 self.resets += 1
+            protocol = _agreed(card, protocols)
             grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
