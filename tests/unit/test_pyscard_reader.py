@@ -547,6 +547,28 @@ def test_a_card_taken_out_ends_the_waiting(reader):
     assert seen == [0x80100069]
 
 
+def test_the_end_of_the_block_waits_for_no_transaction_and_leaves_no_power(module):
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+    from smartcard.scard import SCARD_LEAVE_CARD
+
+    card = PoweredSlot(sample_card())
+    reader = module.VirtualReader("sscard D", card)
+    with module.installed(reader, alone=True):
+        one = ExclusiveTransmitCardConnection(reader.createConnection())
+        one.connect()
+        other = connected(reader)
+        locking = threading.Thread(target=one.lock)
+        locking.start()
+        locking.join()
+    assert not card.powered
+    with pytest.raises(Exception, match="closed"):
+        other.transmit(SSSE)
+    with module.installed(reader, alone=True):
+        connected(reader, disposition=SCARD_LEAVE_CARD).disconnect()
+        assert card.powered
+    assert not card.powered
+
+
 def test_unlocking_what_is_not_locked(reader):
     from smartcard.Exceptions import CardConnectionException
     from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection

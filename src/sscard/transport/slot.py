@@ -14,33 +14,18 @@ from typing import NamedTuple
 
 from sscard.errors import PowerLoss, SscardError, TransportError
 from sscard.transport.port import CardMute, CardPort, CardRemoved
+from sscard.transport.slot_rules import (
+    PROTOCOLS,
+    SlotError,
+    SlotProblem,
+    agreed_protocol,
+    require_length,
+)
 
-__all__ = ["Disposition", "Grip", "Slot", "SlotError", "SlotProblem", "SlotState"]
+__all__ = ["Disposition", "Grip", "Slot", "SlotState"]
 
-
-class SlotProblem(Enum):
-    """What PC/SC would answer, by the name of its result code without SCARD_."""
-
-    NO_CARD = "E_NO_SMARTCARD"
-    REMOVED = "W_REMOVED_CARD"
-    RESET = "W_RESET_CARD"
-    UNPOWERED = "W_UNPOWERED_CARD"
-    SHARING = "E_SHARING_VIOLATION"
-    PROTOCOL = "E_PROTO_MISMATCH"
-    MUTE = "W_UNRESPONSIVE_CARD"
-    SILENT = "E_NOT_TRANSACTED"
-    NO_TRANSACTION = SILENT
-    LENGTH = "E_INVALID_PARAMETER"
-    TOO_LONG = "E_INSUFFICIENT_BUFFER"
-    CLOSED = "E_INVALID_HANDLE"
-
-
-class SlotError(TransportError):
-    """A slot refuses; `problem` says which result code a PC/SC client would see."""
-
-    def __init__(self, problem: SlotProblem, message: str) -> None:
-        super().__init__(message)
-        self.problem = problem
+_STATUS = 2
+"""Bytes of a status word."""
 
 
 class Disposition(Enum):
@@ -56,11 +41,6 @@ class SlotState(NamedTuple):
 
     atr: bytes | None
     changes: int
-
-
-_PROTOCOLS = (0, 1)
-_SHORTEST, _LONGEST, _STATUS, _LONGEST_ATR = 4, 65_548, 2, 33
-"""Bytes of the shortest command, the longest a reader takes, a status word, the longest ATR."""
 
 
 class Slot:
@@ -111,8 +91,10 @@ class Slot:
             self.insert(card)
 
     def hang_up(self) -> None:
-        """End every connection; the card stays in, without power."""
+        """End every connection and transaction; the card stays in, without power."""
         with self._lock:
+            if self._holder is not None:
+                self._holder._end_all()
             for grip in tuple(self._grips):
                 grip.disconnect()
             if self._powered and self._card is not None:
@@ -131,9 +113,7 @@ class Slot:
 
     # ---- connections ----
 
-    def connect(
-        self, protocols: tuple[int, ...] = _PROTOCOLS, *, exclusive: bool = False
-    ) -> "Grip":
+    def connect(self, protocols: tuple[int, ...] = PROTOCOLS, *, exclusive: bool = False) -> "Grip":
         """Connect to the card in the slot, powering it on if nobody did.
 
         `protocols` are the ones the caller takes, T=0 and T=1 by number. Waits for the end of
@@ -150,7 +130,7 @@ class Slot:
             if not self._powered:
                 self._power(card)
                 self.resets += 1
-            protocol = _agreed(card, protocols)
+            protocol = agreed_protocol(card.atr, protocols)
             grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
@@ -203,43 +183,6 @@ class Slot:
                 self._power(self._card, warm=True)
 
 
-def _offered(atr: bytes) -> tuple[int, ...]:
-    """The protocols an ATR offers, the default one first; none if it is no ATR.
-
-    Read as pcscd does: neither the length nor TCK is looked at, what is missing counts as 0.
-    """
-    if atr[:1] not in (b"\x3b", b"\x3f") or len(atr) == 1:
-        return ()
-    raw, at, levels = atr.ljust(_LONGEST_ATR, b"\0"), 1, list[int]()
-    while raw[at] & 0x80:  # T0 or TDi: there is a TD of the next level
-        at += (raw[at] >> 4).bit_count()
-        if at >= len(raw):
-            return ()
-        levels.append(raw[at] & 0x0F)
-    return tuple(dict.fromkeys(t for t in levels if t in _PROTOCOLS)) or (0,)
-
-
-def _agreed(card: CardPort, protocols: tuple[int, ...]) -> int:
-    """The first protocol a card offers that the caller takes. Errors: `SlotError`."""
-    atr = card.atr
-    if not 0 < len(atr) <= _LONGEST_ATR:
-        raise SlotError(SlotProblem.UNPOWERED, f"the card answers to a reset with {len(atr)} bytes")
-    offered = _offered(atr)
-    if not offered:
-        raise SlotError(SlotProblem.PROTOCOL, f"{atr.hex().upper()} is no answer to reset")
-    for protocol in offered:
-        if protocol in protocols:
-            return protocol
-    spoken = ", ".join(f"T={protocol}" for protocol in offered)
-    raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
-
-
-def _length(apdu: bytes) -> SlotError:
-    if len(apdu) < _SHORTEST:
-        return SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
-    return SlotError(SlotProblem.TOO_LONG, f"a command has {_LONGEST} bytes or less")
-
-
 class Grip:
     """One connection to the card in a slot. `protocol` is 0 or 1."""
 
@@ -277,8 +220,7 @@ class Grip:
                 slot._await_turn(self)
             if self._seen != slot.resets:
                 self._require_seen()
-            if not _SHORTEST <= len(apdu) <= _LONGEST:
-                raise _length(apdu)
+            require_length(apdu)
             try:
                 answer = self._card.transmit(apdu)
             except (PowerLoss, TransportError) as failure:
@@ -302,7 +244,7 @@ class Grip:
     def reconnect(
         self,
         disposition: Disposition = Disposition.RESET,
-        protocols: tuple[int, ...] = _PROTOCOLS,
+        protocols: tuple[int, ...] = PROTOCOLS,
         *,
         exclusive: bool = False,
     ) -> None:
@@ -316,7 +258,7 @@ class Grip:
             self._slot._await_turn(self)
             if exclusive and self._slot._grips != [self]:
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
-            self.protocol = _agreed(self._card, protocols)
+            self.protocol = agreed_protocol(self._card.atr, protocols)
             self.exclusive = exclusive
             if disposition is Disposition.RESET:
                 self._slot._power(self._card, warm=True)

@@ -22,7 +22,8 @@ from smartcard.reader.Reader import Reader
 
 from sscard.transport.memory import PoweredSlot, PowerSource
 from sscard.transport.port import CardPort, Link
-from sscard.transport.slot import Disposition, Grip, Slot, SlotError, SlotProblem
+from sscard.transport.slot import Disposition, Grip, Slot
+from sscard.transport.slot_rules import SlotError, SlotProblem
 
 __all__ = ["VirtualConnection", "VirtualReader"]
 
