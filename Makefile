@@ -31,6 +31,7 @@ deps: pcsc-packages $(VENV)/.stamp-test $(EMV_VENV)/.stamp ## install what tests
 	    echo "deps: NO PYSCARD (it needs libpcsclite-dev and a C compiler): its tests are skipped"; \
 	    [ "$${CI:-}" != true ]; \
 	fi
+	@$(BIN)/python tools/pyscard_source.py || [ "$${CI:-}" != true ]
 
 # PyPI's emv pins an old pyscard, so it lives in an environment of its own; tests drive its emvtool
 # over pcscd, and in one process with our cards, for which it has what those import.

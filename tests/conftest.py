@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyscard_sources
 import pytest
 import through_pyscard
 from hypothesis import HealthCheck, settings
@@ -88,6 +89,7 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
     "pcscd": lambda: _program("pcscd"),
     "podman": lambda: _program("podman"),
     "pyscard": _pyscard,
+    "pyscard-examples": lambda: _pyscard() and pyscard_sources.folder().exists(),
     "scriptor": lambda: _program("scriptor"),
     "softhsm2": lambda: _program("softhsm2-util") and SOFTHSM2.exists() and _module("pkcs11"),
     "vpcd": VPCD_DRIVER.exists,
@@ -96,6 +98,7 @@ COMPONENTS: dict[str, Callable[[], bool]] = {
 REASONS = {
     "package-index": "pip reaches no package index: nothing can be installed afresh",
     "podman": "podman is not installed: apt-get install podman",
+    "pyscard-examples": "the source of the pyscard installed is not here: run make deps",
 }
 
 
@@ -123,9 +126,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--through-pyscard`: every command of every test passes pyscard and a reader in process."""
+    """`--through-pyscard`: commands, power and resets of every test pass pyscard, in process."""
     parser.addoption(
-        "--through-pyscard", action="store_true", help="send all APDUs through pyscard, in process"
+        "--through-pyscard", action="store_true", help="use every card through pyscard, in process"
     )
 
 
@@ -143,12 +146,14 @@ def _pyscard_between(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """With `--through-pyscard`, note how many commands of a test took that way."""
+    """With `--through-pyscard`, note what of a test took that way."""
     sent = item.config.stash.get(_SENT, None)
-    before = 0 if sent is None else sent.commands
+    before = None if sent is None else (sent.commands, sent.powers, sent.resets)
     yield
-    if sent is not None:
-        item.user_properties.append(("through pyscard", sent.commands - before))
+    if before is not None:
+        after = sent.commands, sent.powers, sent.resets
+        went = [now - then for now, then in zip(after, before, strict=True)]
+        item.user_properties.append(("through pyscard", went))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
@@ -164,9 +169,12 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.write_line(f"power losses: {counted}")
     sent = [value for name, value in noted if name == "through pyscard"]
     if sent:
+        commands, powers, resets = map(sum, zip(*sent, strict=True))
+        idle = sum(not count for count, *_ in sent)
         terminalreporter.write_line(
-            f"through pyscard: {sum(sent):,} commands of {sum(map(bool, sent)):,} tests;"
-            f" {sent.count(0):,} tests sent none: they look at images, tables and text"
+            f"through pyscard: {commands:,} commands, {powers:,} power-ons and {resets:,} resets"
+            f" of {len(sent) - idle:,} tests;"
+            f" {idle:,} tests sent no command: they look at images, tables and text"
         )
     caught = [value for name, value in noted if name == "planted"]
     if caught:

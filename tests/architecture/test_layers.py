@@ -36,7 +36,7 @@ PLANTED = {
     ),
     "Only keys imports gmpy2": ("terminal/planted2.py", "import gmpy2"),
     "Only inspect imports construct": ("iso/planted2.py", "import construct"),
-    "Only the two PC/SC modules import smartcard": (
+    "Only the PC/SC port and the reader in process import smartcard": (
         "transport/memory.py",
         "from smartcard.System import readers",
     ),

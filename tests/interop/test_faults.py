@@ -77,10 +77,14 @@ SEEN = {
     "wrong_atr that is none": (
         faults.wrong_atr(bytes.fromhex("001122")),
         "E_PROTO_MISMATCH",
-        FINE,
+        "E_PROTO_MISMATCH",
     ),
-    "wrong_atr, empty": (faults.wrong_atr(b""), "W_UNPOWERED_CARD", FINE),
-    "wrong_atr, too long": (faults.wrong_atr(b"\x3b" * 40), "W_UNPOWERED_CARD", FINE),
+    "wrong_atr, empty": (faults.wrong_atr(b""), "W_UNPOWERED_CARD", "W_UNPOWERED_CARD"),
+    "wrong_atr, too long": (
+        faults.wrong_atr(b"\x3b" * 40),
+        "W_UNPOWERED_CARD",
+        "W_UNPOWERED_CARD",
+    ),
     "garbled": (
         faults.garbled(2, mask=b"\x0f"),
         "done 9000 6CCA 9000 done 9000",

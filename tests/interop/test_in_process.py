@@ -174,7 +174,7 @@ def test_a_fault_planted_in_the_reader_is_found(monkeypatch, spoil):
     sample_card()  # made once, by commands that are not to be counted
     count = through_pyscard.install(monkeypatch.setattr)
     assert _selects_the_ssse()
-    assert count.commands == 1
+    assert (count.commands, count.powers) == (1, 1)
     monkeypatch.setattr(
         VirtualConnection, "doTransmit", lambda self, apdu, protocol=None: spoil(*send(self, apdu))
     )

@@ -134,8 +134,34 @@ def test_another_atr(connect):
     _, connection = connect(faults.wrong_atr(bytes.fromhex("3B02 1450")))
     assert bytes(connection.getATR()).hex() == "3b021450"
     assert connection.transmit(list(SSSE))[1:] == (0x90, 0x00)
-    _, connection = connect(faults.wrong_atr(bytes.fromhex("FFFF")))
-    assert connection.getATR() == [0xFF, 0xFF]
+
+
+@pytest.mark.parametrize(
+    ("atr", "result"),
+    [
+        pytest.param("FFFF", 0x8010000F, id="no TS"),
+        pytest.param("3B", 0x8010000F, id="nothing after TS"),
+        pytest.param("3BF0" + "FF" * 31, 0x8010000F, id="levels without end"),
+        pytest.param("", 0x80100067, id="nothing"),
+        pytest.param("3B" + "00" * 33, 0x80100067, id="34 bytes"),
+        pytest.param("3B6D00", None, id="shorter than it says"),
+        pytest.param("3B0214500000", None, id="longer than it says"),
+        pytest.param("3B80", None, id="an interface byte is missing"),
+    ],
+)
+def test_no_atr_at_all_and_one_with_slips(connect, atr, result):
+    """As pcsc-lite sees them: the first ones over vpcd get the same codes."""
+    from smartcard.Exceptions import CardConnectionException
+
+    fault = faults.wrong_atr(bytes.fromhex(atr))
+    if result is None:
+        _, connection = connect(fault)
+        assert bytes(connection.getATR()).hex().upper() == atr
+        assert connection.transmit(list(SSSE))[1:] == (0x90, 0x00)
+        return
+    with pytest.raises(CardConnectionException) as error:
+        connect(fault)
+    assert code(error) == result
 
 
 # ---- answers -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Readers in this process as pyscard's own classes see them: nothing else is running."""
 
+import gc
 import threading
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_session_by_name(reader):
 
 
 def test_attributes_and_control_codes(reader):
-    from smartcard.Exceptions import CardConnectionException
+    from smartcard.Exceptions import SmartcardException
     from smartcard.scard import (
         SCARD_ATTR_ATR_STRING,
         SCARD_ATTR_DEVICE_FRIENDLY_NAME_A,
@@ -120,10 +121,10 @@ def test_attributes_and_control_codes(reader):
     assert bytes(connection.getAttrib(SCARD_ATTR_ATR_STRING)).hex().upper() == ATR
     assert bytes(connection.getAttrib(SCARD_ATTR_VENDOR_NAME)) == b"sscard\0"
     assert bytes(connection.getAttrib(SCARD_ATTR_DEVICE_FRIENDLY_NAME_A)) == b"sscard A\0"
-    with pytest.raises(CardConnectionException) as error:
+    with pytest.raises(SmartcardException) as error:
         connection.getAttrib(SCARD_ATTR_MAXINPUT)
-    assert code(error) == 0x80100004
-    with pytest.raises(CardConnectionException) as error:
+    assert code(error) == 0x8010001F
+    with pytest.raises(SmartcardException) as error:
         connection.control(0x42000D48)
     assert code(error) == 0x8010001F
 
@@ -230,6 +231,21 @@ def test_a_connection_nobody_holds_any_more_lets_the_card_go(reader):
     assert alone.transmit(NUMBER)[1:] != (0x90, 0x00), "the card has lost its power in between"
 
 
+def test_a_connection_nobody_holds_after_a_refusal_lets_the_card_go_at_once(reader):
+    """A refusal remembers no way it came: that would hold on to the connection."""
+    from smartcard.scard import SCARD_SHARE_EXCLUSIVE
+
+    gc.collect()
+    gc.disable()
+    try:
+        forgotten = connected(reader)
+        assert forgotten.transmit(NUMBER)[1:] == (0x6A, 0x82)
+        del forgotten
+        connected(reader, mode=SCARD_SHARE_EXCLUSIVE)
+    finally:
+        gc.enable()
+
+
 def test_a_released_connection_is_over(reader):
     from smartcard.Exceptions import CardConnectionException
 
@@ -253,7 +269,8 @@ def test_a_reconnection_agrees_on_mode_and_protocol_anew(reader):
     with pytest.raises(CardConnectionException) as error:
         one.reconnect(mode=SCARD_SHARE_EXCLUSIVE)
     assert code(error) == 0x8010000B
-    other.reconnect(mode=SCARD_SHARE_EXCLUSIVE)  # a reconnection that failed has let go
+    one.release()  # pyscard has forgotten its handle, PC/SC has not
+    other.reconnect(mode=SCARD_SHARE_EXCLUSIVE)
     with pytest.raises(CardConnectionException) as error:
         connected(reader)
     assert code(error) == 0x8010000B
@@ -485,6 +502,165 @@ def test_the_decorator_for_transactions_keeps_others_from_sending(reader):
     assert other.transmit(NUMBER)[1:] == (0x90, 0x00)
     other.disconnect()
     assert one.transmit(NUMBER)[1:] == (0x90, 0x00), "the end of a connection ends its transaction"
+
+
+def test_who_is_in_a_transaction_keeps_other_threads_waiting(reader):
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+
+    one = ExclusiveTransmitCardConnection(reader.createConnection())
+    one.connect()
+    other = connected(reader)
+    one.lock()
+    one.lock()
+    answered = []
+    waiting = threading.Thread(target=lambda: answered.append(other.transmit(SSSE)[1:]))
+    waiting.start()
+    one.unlock()
+    waiting.join(0.05)
+    assert waiting.is_alive(), "each lock wants an unlock of its own"
+    one.unlock()
+    waiting.join(30)
+    assert answered == [(0x90, 0x00)]
+
+
+def test_a_card_taken_out_ends_the_waiting(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+
+    one = ExclusiveTransmitCardConnection(reader.createConnection())
+    one.connect()
+    other = connected(reader)
+    one.lock()
+    seen = []
+
+    def wait():
+        try:
+            other.transmit(SSSE)
+        except CardConnectionException as error:
+            seen.append(error.hresult & 0xFFFFFFFF)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    waiting.join(0.05)
+    reader.remove()
+    waiting.join(30)
+    assert seen == [0x80100069]
+
+
+def test_the_end_of_the_block_waits_for_no_transaction_and_leaves_no_power(module):
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+    from smartcard.scard import SCARD_LEAVE_CARD
+
+    card = PoweredSlot(sample_card())
+    reader = module.VirtualReader("sscard D", card)
+    with module.installed(reader, alone=True):
+        one = ExclusiveTransmitCardConnection(reader.createConnection())
+        one.connect()
+        other = connected(reader)
+        locking = threading.Thread(target=one.lock)
+        locking.start()
+        locking.join()
+    assert not card.powered
+    with pytest.raises(Exception, match="closed"):
+        other.transmit(SSSE)
+    with module.installed(reader, alone=True):
+        connected(reader, disposition=SCARD_LEAVE_CARD).disconnect()
+        assert card.powered
+    assert not card.powered
+
+
+def test_unlocking_what_is_not_locked(reader):
+    from smartcard.Exceptions import CardConnectionException
+    from smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
+
+    one = ExclusiveTransmitCardConnection(reader.createConnection())
+    one.connect()
+    with pytest.raises(CardConnectionException) as error:
+        one.unlock()
+    assert code(error) == 0x80100016
+
+
+def test_a_card_left_in_its_state_is_found_in_it(reader):
+    from smartcard.scard import SCARD_LEAVE_CARD
+
+    first = connected(reader, disposition=SCARD_LEAVE_CARD)
+    first.transmit(SSSE)
+    first.disconnect()
+    second = connected(reader)
+    assert second.transmit(NUMBER)[1:] == (0x90, 0x00)
+    second.connect()
+    assert second.transmit(NUMBER)[1:] == (0x90, 0x00), "connecting anew resets nothing"
+
+
+@pytest.mark.parametrize(
+    "words", [{"mode": 77}, {"mode": 3}, {"disposition": 99}, {"disposition": 3}]
+)
+def test_modes_and_dispositions_there_are_none_of(reader, words):
+    from smartcard.Exceptions import CardConnectionException
+
+    connection = connected(reader)
+    with pytest.raises(CardConnectionException) as error:
+        connection.reconnect(**words)
+    assert code(error) == 0x80100011
+    with pytest.raises(CardConnectionException, match="not connected"):
+        connection.transmit(SSSE)
+
+
+def test_a_command_is_a_list_of_bytes(reader):
+    connection = connected(reader)
+    for command in (bytes(SSSE), tuple(SSSE), "00A4"):
+        with pytest.raises(TypeError, match="list"):
+            connection.transmit(command)
+    assert connection.transmit([256, *SSSE[1:]])[1:] == (0x90, 0x00), "as pyscard cuts it"
+
+
+def test_a_card_request_for_a_reader_there_is_none_of_times_out(reader):
+    """Over PC/SC pyscard waits for ever."""
+    from smartcard.CardRequest import CardRequest
+    from smartcard.Exceptions import CardRequestTimeoutException
+
+    for nobody in ([], ["nobody"]):
+        with pytest.raises(CardRequestTimeoutException):
+            CardRequest(timeout=0, readers=nobody).waitforcard()
+
+
+def test_readers_asked_for_are_looked_at_in_that_order(module):
+    from smartcard.CardRequest import CardRequest
+
+    a, b = module.VirtualReader("A", sample_card()), module.VirtualReader("B", sample_card())
+    with module.installed(a, b, alone=True):
+        for asked in (["A", "B"], ["B", "A"]):
+            service = CardRequest(timeout=0, readers=asked).waitforcard()
+            assert service.connection.getReader() == asked[0]
+
+
+def test_reader_groups_are_those_of_pcsc_lite(module):
+    from smartcard import scard
+    from smartcard.reader.ReaderGroups import readergroups as groups
+    from smartcard.System import readergroups
+
+    before = groups.instance
+    with module.installed(module.VirtualReader("A"), alone=True):
+        assert readergroups() == ["SCard$DefaultReaders"]
+        with pytest.raises(scard.error, match="no groups"):
+            readergroups().append("Pinpad$Readers")
+        with pytest.raises(scard.error, match="no groups"):
+            readergroups().remove("SCard$DefaultReaders")
+    assert groups.instance is before
+
+
+def test_the_raw_api_says_why_it_cannot(module):
+    from smartcard import scard
+
+    establish = scard.SCardEstablishContext
+    with (
+        module.installed(module.VirtualReader("A"), alone=True),
+        pytest.raises(scard.error, match=r"use smartcard\.System\.readers\(\)"),
+    ):
+        scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    with module.installed(module.VirtualReader("A")):
+        assert scard.SCardEstablishContext is establish
+    assert scard.SCardEstablishContext is establish
 
 
 def test_a_card_request_not_alone_waits_for_one_kind_of_reader(module):

@@ -105,8 +105,13 @@ class Kernel:
         return self._refuse(_MALFORMED)
 
     def _refuse(self, refusal: Refusal) -> bytes:
-        """Return the status word of a refusal, and keep its rule for the listeners."""
-        self._refusal = refusal
+        """Return the status word of a refusal, and keep its rule for the listeners, if any.
+
+        Not the way it came: that would keep alive whatever the callers of `transmit` hold.
+        """
+        if self._listeners:
+            refusal.__traceback__ = refusal.__context__ = None
+            self._refusal = refusal
         return bytes(refusal.sw)
 
     def _execute(self, domain: Domain | None, command: Command) -> bytes:

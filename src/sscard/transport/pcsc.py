@@ -244,7 +244,10 @@ def _settled(name: str) -> int | None:
 
     One in this process, which PC/SC does not know, tells of a card taken out by itself.
     """
-    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    try:
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    except scard.error:  # readers in process alone: nobody asks PC/SC
+        return _state_here(name)
     if result != scard.SCARD_S_SUCCESS:
         return _state_here(name)
     try:

@@ -13,33 +13,19 @@ from enum import Enum
 from typing import NamedTuple
 
 from sscard.errors import PowerLoss, SscardError, TransportError
-from sscard.iso.atr import Atr, AtrError
 from sscard.transport.port import CardMute, CardPort, CardRemoved
+from sscard.transport.slot_rules import (
+    PROTOCOLS,
+    SlotError,
+    SlotProblem,
+    agreed_protocol,
+    require_length,
+)
 
-__all__ = ["Disposition", "Grip", "Slot", "SlotError", "SlotProblem", "SlotState"]
+__all__ = ["Disposition", "Grip", "Slot", "SlotState"]
 
-
-class SlotProblem(Enum):
-    """What PC/SC would answer, by the name of its result code without SCARD_."""
-
-    NO_CARD = "E_NO_SMARTCARD"
-    REMOVED = "W_REMOVED_CARD"
-    RESET = "W_RESET_CARD"
-    UNPOWERED = "W_UNPOWERED_CARD"
-    SHARING = "E_SHARING_VIOLATION"
-    PROTOCOL = "E_PROTO_MISMATCH"
-    MUTE = "W_UNRESPONSIVE_CARD"
-    SILENT = "E_NOT_TRANSACTED"
-    LENGTH = "E_INVALID_PARAMETER"
-    CLOSED = "E_INVALID_HANDLE"
-
-
-class SlotError(TransportError):
-    """A slot refuses; `problem` says which result code a PC/SC client would see."""
-
-    def __init__(self, problem: SlotProblem, message: str) -> None:
-        super().__init__(message)
-        self.problem = problem
+_STATUS = 2
+"""Bytes of a status word."""
 
 
 class Disposition(Enum):
@@ -57,11 +43,6 @@ class SlotState(NamedTuple):
     changes: int
 
 
-_PROTOCOLS = (0, 1)
-_SHORTEST, _STATUS = 4, 2
-"""Bytes of the shortest command, and of a status word."""
-
-
 class Slot:
     """A slot of a reader, empty or with one card in it. Safe to use from several threads."""
 
@@ -72,6 +53,8 @@ class Slot:
         self._grips: list[Grip] = []
         self._changes = 0
         self._holder: Grip | None = None  # who has a transaction open
+        self._holders_thread = 0
+        self._powered = False
         self.resets = 0
         """How often the card in the slot was reset: a grip that did not do it must notice."""
         if card is not None:
@@ -97,6 +80,7 @@ class Slot:
                 grip.lost = True
             self._grips.clear()
             self._holder = None
+            self._powered = False
             card.power_off()
             self._notice()
 
@@ -107,10 +91,15 @@ class Slot:
             self.insert(card)
 
     def hang_up(self) -> None:
-        """End every connection; the card stays in, without power."""
+        """End every connection and transaction; the card stays in, without power."""
         with self._lock:
+            if self._holder is not None:
+                self._holder._end_all()
             for grip in tuple(self._grips):
                 grip.disconnect()
+            if self._powered and self._card is not None:
+                self._powered = False
+                self._card.power_off()
 
     def _notice(self) -> None:
         self._changes += 1
@@ -124,67 +113,74 @@ class Slot:
 
     # ---- connections ----
 
-    def connect(
-        self, protocols: tuple[int, ...] = _PROTOCOLS, *, exclusive: bool = False
-    ) -> "Grip":
+    def connect(self, protocols: tuple[int, ...] = PROTOCOLS, *, exclusive: bool = False) -> "Grip":
         """Connect to the card in the slot, powering it on if nobody did.
 
-        `protocols` are the ones the caller takes, T=0 and T=1 by number. Errors: `SlotError`.
+        `protocols` are the ones the caller takes, T=0 and T=1 by number. Waits for the end of
+        a transaction. Errors: `SlotError`.
         """
         with self._lock:
+            self._await_turn(None)
             card = self._card
             if card is None:
                 raise SlotError(SlotProblem.NO_CARD, "there is no card in this reader")
             taken = any(grip.exclusive for grip in self._grips)
             if taken or (exclusive and self._grips):
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
-            protocol = _agreed(card, protocols)
-            if not self._grips:
+            if not self._powered:
                 self._power(card)
+                self.resets += 1
+            protocol = agreed_protocol(card.atr, protocols)
             grip = Grip(self, card, protocol, exclusive=exclusive)
             self._grips.append(grip)
             return grip
 
+    def _await_turn(self, grip: "Grip | None") -> None:
+        """Wait until no other connection has a transaction open.
+
+        Errors: `SlotError`, also where this thread has begun it, and would wait for itself.
+        """
+        while self._holder not in (None, grip):
+            if self._holders_thread == threading.get_ident():
+                raise SlotError(
+                    SlotProblem.SHARING, "another connection of this thread has a transaction open"
+                )
+            self._changed.wait()
+            if grip is not None:
+                grip._require()
+
     def _power(self, card: CardPort, *, warm: bool = False) -> None:
+        self._powered = False
         try:
             if warm:
                 card.reset()
             else:
                 card.power_on()
+            self._powered = True
         except (PowerLoss, SscardError) as error:
             raise SlotError(SlotProblem.MUTE, f"the card does not answer: {error}") from error
 
     def _release(self, grip: "Grip", disposition: Disposition) -> None:
         if grip not in self._grips:
             return
+        if disposition is not Disposition.LEAVE:
+            try:
+                self._await_turn(grip)
+            except SlotError:
+                disposition = Disposition.LEAVE
+        if grip not in self._grips:
+            return
         self._grips.remove(grip)
-        grip.end()
+        grip._end_all()
         if disposition is Disposition.LEAVE or self._card is None:
             return
         self.resets += 1
         if disposition is Disposition.UNPOWER and not self._grips:
+            self._powered = False
             self._card.power_off()
         else:
             with suppress(SlotError):  # who comes next finds it mute
                 self._power(self._card, warm=True)
-
-
-def _offered(card: CardPort) -> tuple[int, ...]:
-    """The protocols a card's ATR offers; a broken one is taken for T=0, as readers do."""
-    try:
-        return tuple(p for p in Atr.parse(card.atr).protocols if p in _PROTOCOLS) or (0,)
-    except AtrError:
-        return (0,)
-
-
-def _agreed(card: CardPort, protocols: tuple[int, ...]) -> int:
-    """The first protocol a card offers that the caller takes. Errors: `SlotError`."""
-    offered = _offered(card)
-    for protocol in offered:
-        if protocol in protocols:
-            return protocol
-    spoken = ", ".join(f"T={protocol}" for protocol in offered)
-    raise SlotError(SlotProblem.PROTOCOL, f"the card speaks {spoken} only")
 
 
 class Grip:
@@ -195,33 +191,36 @@ class Grip:
         self._card = card
         self._seen = slot.resets
         self._open = True
+        self._depth = 0
         self.protocol = protocol
         self.exclusive = exclusive
         self.lost = False
 
     @property
     def atr(self) -> bytes:
-        """The card's answer to reset. Errors: `SlotError` when the card is gone."""
+        """The card's answer to reset. Errors: `SlotError` when the card is gone or was reset."""
         with self._slot._lock:
             self._require()
+            self._slot._await_turn(self)
+            self._require_seen()
             return self._card.atr
 
     def transmit(self, apdu: bytes) -> bytes:
         """Return the response (data, then SW1 SW2) to one command APDU of 4 bytes or more.
 
-        Errors: `SlotError`: the card was taken out, reset by another connection (reconnect
-        then), or has lost its power in the middle of this command.
+        Waits while another connection has a transaction open. Errors: `SlotError`: the card was
+        taken out, reset by another connection (reconnect then), or has lost its power in the
+        middle of this command.
         """
         slot = self._slot
         with slot._lock:
             if self.lost or not self._open:
                 self._require()
-            if self._seen != slot.resets:
-                raise SlotError(SlotProblem.RESET, "another connection has reset the card")
             if slot._holder is not None:
-                self._require_turn()
-            if len(apdu) < _SHORTEST:
-                raise SlotError(SlotProblem.LENGTH, "a command has 4 bytes or more")
+                slot._await_turn(self)
+            if self._seen != slot.resets:
+                self._require_seen()
+            require_length(apdu)
             try:
                 answer = self._card.transmit(apdu)
             except (PowerLoss, TransportError) as failure:
@@ -245,21 +244,21 @@ class Grip:
     def reconnect(
         self,
         disposition: Disposition = Disposition.RESET,
-        protocols: tuple[int, ...] = _PROTOCOLS,
+        protocols: tuple[int, ...] = PROTOCOLS,
         *,
         exclusive: bool = False,
     ) -> None:
         """Take the card anew: reset it, power it off and on, or only notice another's reset.
 
-        `protocols` and `exclusive` are agreed on anew, too. Errors: `SlotError`, also when
-        another connection has a transaction open.
+        `protocols` and `exclusive` are agreed on anew, too. Waits while another connection has
+        a transaction open. Errors: `SlotError`.
         """
         with self._slot._lock:
             self._require()
-            self._require_turn()
+            self._slot._await_turn(self)
             if exclusive and self._slot._grips != [self]:
                 raise SlotError(SlotProblem.SHARING, "another connection holds the card")
-            self.protocol = _agreed(self._card, protocols)
+            self.protocol = agreed_protocol(self._card.atr, protocols)
             self.exclusive = exclusive
             if disposition is Disposition.RESET:
                 self._slot._power(self._card, warm=True)
@@ -270,31 +269,47 @@ class Grip:
             self._seen = self._slot.resets
 
     def begin(self) -> None:
-        """Keep other connections from sending until `end`; wait while one of them does so.
+        """Keep other connections waiting until `end`; wait while one of them does so.
 
-        Errors: `SlotError` when the card is gone.
+        Each `begin` wants an `end` of its own. Errors: `SlotError` when the card is gone, or
+        another connection has reset it.
         """
         slot = self._slot
         with slot._lock:
             self._require()
-            while slot._holder not in (None, self):
-                slot._changed.wait()
-                self._require()
-            slot._holder = self
+            slot._await_turn(self)
+            self._require_seen()
+            slot._holder, slot._holders_thread = self, threading.get_ident()
+            self._depth += 1
 
     def end(self) -> None:
-        """End what `begin` began; without it nothing happens."""
-        slot = self._slot
-        with slot._lock:
-            if slot._holder is self:
-                slot._holder = None
-                slot._changed.notify_all()
+        """End what `begin` began.
+
+        Errors: `SlotError` when this connection has no transaction open.
+        """
+        with self._slot._lock:
+            self._require_turn()
+            if self._slot._holder is None:
+                raise SlotError(SlotProblem.NO_TRANSACTION, "no transaction is open")
+            if self._depth > 1:
+                self._depth -= 1
+            else:
+                self._end_all()
+
+    def _end_all(self) -> None:
+        self._depth = 0
+        if self._slot._holder is self:
+            self._slot._holder = None
+            self._slot._changed.notify_all()
 
     def disconnect(self, disposition: Disposition = Disposition.UNPOWER) -> None:
-        """Let go; the card keeps its power while others hold it. Twice is harmless."""
+        """Let go; the card keeps its power while others hold it. Twice is harmless.
+
+        Waits while another connection has a transaction open, unless the card is only left.
+        """
         with self._slot._lock:
-            self._open = False
             self._slot._release(self, disposition)
+            self._open = False
 
     def _require(self) -> None:
         if self.lost:
@@ -302,6 +317,17 @@ class Grip:
         if not self._open:
             raise SlotError(SlotProblem.CLOSED, "this connection is closed: connect anew")
 
+    def require_now(self) -> None:
+        """Nothing, if the card can be asked at once. Errors: `SlotError`."""
+        with self._slot._lock:
+            self._require()
+            self._require_turn()
+            self._require_seen()
+
     def _require_turn(self) -> None:
         if self._slot._holder not in (None, self):
             raise SlotError(SlotProblem.SHARING, "another connection has a transaction open")
+
+    def _require_seen(self) -> None:
+        if self._seen != self._slot.resets:
+            raise SlotError(SlotProblem.RESET, "another connection has reset the card")
