@@ -17,12 +17,15 @@ from typing import Any, get_args
 from filelock import FileLock, Timeout
 
 from sscard.card import Card, Interface, Snapshot
-from sscard.cos.trace import Event, Exchanged
-from sscard.errors import PowerLoss, ProfileError, TransportError
+from sscard.cos.trace import Event, Exchanged, PoweredOn
+from sscard.errors import ActivationError, PowerLoss, ProfileError, TransportError
 from sscard.inspect import explain, explain_event
-from sscard.sample import new_card, sample_card
+from sscard.perso.psam import is_psam
+from sscard.perso.sources import read
+from sscard.sample import new_card, new_psam, sample_card
 from sscard.states import STATES, card_in_state
 from sscard.testing.faults.base import Fault, Wrapper, faulty
+from sscard.transport.memory import PowerSource, as_port
 from sscard.transport.pcscd import PrivatePcscd, VirtualSlot
 from sscard.transport.port import CardPort, Link
 from sscard.transport.serve import CardSlot
@@ -34,6 +37,7 @@ __all__ = [
     "PyscardAbsent",
     "Trace",
     "Wanted",
+    "in_a_reader",
     "private_pcscd",
     "unsuitable",
 ]
@@ -54,7 +58,8 @@ _SELECT_BY_NAME = bytes.fromhex("00A404")
 class Wanted:
     """The card a test asks for: a profile, perhaps in a state, with other values and faults.
 
-    `profile` may name a state of `sscard.states` alone; it is then one of the sample card.
+    `profile` may name a state of `sscard.states` alone; it is then one of the sample card. A
+    profile of a PSAM gives a PSAM.
     `link` is how the card answers, `interface` through which of its two. Errors: `ProfileError`
     that names the choices, for a value of the wrong kind.
     """
@@ -67,6 +72,8 @@ class Wanted:
     interface: Interface = "contact"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.profile, str):
+            raise ProfileError(f"profile is the name of a profile or a state, not {self.profile!r}")
         _one_of("link", self.link, get_args(Link))
         _one_of("interface", self.interface, get_args(Interface))
         if self.state is not None:
@@ -84,8 +91,11 @@ class Wanted:
 
     @property
     def title(self) -> str:
-        """The profile, and the state if there is one."""
-        return self.profile if self.state is None else f"{self.profile} {self.state}"
+        """The profile, and the state if there is one; a state of the sample card stands alone."""
+        profile, state = _meant(self.profile, self.state)
+        if state is None:
+            return profile
+        return state if profile == "sample" else f"{profile} {state}"
 
 
 def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -93,10 +103,22 @@ def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ProfileError(f"{name} is one of {', '.join(choices)}; not {value!r}")
 
 
-def unsuitable(wanted: Wanted, present: str) -> str:
+def in_a_reader(words: str) -> Wanted:
+    """Return what a card in a reader is said to be: a profile, a state, or one after the other.
+
+    Errors: `ProfileError` that names the choices when there is no such profile.
+    """
+    profile, _, state = words.rpartition(" ")
+    known = Wanted(profile=profile, state=state) if profile and state in STATES else None
+    said = known or Wanted(profile=words)
+    read(_meant(said.profile, said.state)[0])
+    return said
+
+
+def unsuitable(wanted: Wanted, present: Wanted) -> str:
     """Return why the card in a reader cannot serve a test, "" when it can.
 
-    `present` is the profile or state that this card is said to have.
+    `present` is what this card is said to be, as `in_a_reader` has it.
     """
     if wanted.faults:
         return "a reader cannot be made faulty: " + ", ".join(map(str, wanted.faults))
@@ -104,27 +126,42 @@ def unsuitable(wanted: Wanted, present: str) -> str:
         return "the card in the reader has no values of the test's own: " + ", ".join(
             wanted.overrides
         )
-    if wanted.title != present:
-        return f"the test is about a card {wanted.title!r}, in the reader is {present!r}"
+    if wanted.title != present.title:
+        return f"the test is about a card {wanted.title!r}, in the reader is {present.title!r}"
     return ""
 
 
+def _meant(profile: str, state: str | None) -> tuple[str, str | None]:
+    """Profile and state: a profile may be the name of a state."""
+    return ("sample", profile) if state is None and profile in STATES else (profile, state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What a card is made from; equal where all its words are, as Python writes them."""
+
+    profile: str
+    state: str | None
+    overrides: Mapping[str, object] = field(compare=False)
+    words: str
+
+
 def _made(profile: str, state: str | None, overrides: Mapping[str, object]) -> Card:
-    return _finished(profile, state, tuple(sorted(overrides.items()))).fork()
+    profile, state = _meant(profile, state)
+    return _finished(_Recipe(profile, state, overrides, repr(sorted(overrides.items())))).fork()
 
 
 @lru_cache(maxsize=32)
-def _finished(
-    profile: str, state: str | None, overrides: tuple[tuple[str, object], ...]
-) -> Snapshot:
+def _finished(recipe: _Recipe) -> Snapshot:
     """Make a card once a process; every test gets a fork of it."""
-    if state is None and profile in STATES:
-        profile, state = "sample", profile
-    if state is not None:
-        return card_in_state(state, profile, dict(overrides)).snapshot()
+    profile, overrides = recipe.profile, recipe.overrides
+    if recipe.state is not None:
+        return card_in_state(recipe.state, profile, overrides).snapshot()
+    if is_psam(profile):
+        return new_psam(profile, overrides).snapshot()
     if profile == "sample" and not overrides:
         return sample_card().snapshot()
-    return new_card(profile, dict(overrides)).snapshot()
+    return new_card(profile, overrides).snapshot()
 
 
 # ---- the trace -----------------------------------------------------------------------------------
@@ -135,13 +172,15 @@ class Exchange:
     """A command and what came back; `repr` shows neither.
 
     `event` is the card's own account of it (None: the card is not ours, or never got the
-    command); `failure` says why no answer came.
+    command); `failure` says why no answer came; `after` what became of the card since the
+    exchange before: "power-on", "reset", "" for nothing.
     """
 
     command: bytes = field(repr=False)
     answer: bytes = field(default=b"", repr=False)
     event: Exchanged | None = None
     failure: str = ""
+    after: str = ""
 
 
 class Trace:
@@ -149,6 +188,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
+        self._after = ""
 
     def __len__(self) -> int:
         return len(self.exchanges)
@@ -159,12 +199,22 @@ class Trace:
 
     def note(self, command: bytes, answer: bytes, failure: str = "") -> None:
         """Take down an exchange with a card that does not tell of itself."""
-        self.exchanges.append(Exchange(command, answer, failure=failure))
+        self._take(Exchange(command, answer, failure=failure))
 
     def listen(self, event: Event) -> None:
-        """Take down an exchange a card tells of: a listener for `Card.trace`."""
+        """Take down what a card tells of: a listener for `Card.trace`."""
         if isinstance(event, Exchanged):
-            self.exchanges.append(Exchange(event.command, event.response, event))
+            self._take(Exchange(event.command, event.response, event))
+        elif isinstance(event, PoweredOn):
+            self.powered(warm=event.warm)
+
+    def powered(self, *, warm: bool) -> None:
+        """Take down that a card was powered on or reset; the last time before a command counts."""
+        self._after = "reset" if warm else "power-on"
+
+    def _take(self, exchange: Exchange) -> None:
+        exchange.after, self._after = self._after, ""
+        self.exchanges.append(exchange)
 
     def explained(self, *, last: int = _SHOWN_MAX, reveal: bool = False) -> str:
         """Return the last exchanges in words, keys, PINs and personal data masked."""
@@ -174,9 +224,10 @@ class Trace:
             lines.append(f"({skipped} earlier exchanges are not shown)")
         place: str | None = None
         for number, exchange in enumerate(self.exchanges, start=1):
-            place = _place_after(exchange, place)
+            place = _place_after(exchange, None if exchange.after else place)
             if number > skipped:
                 first, *rest = _explained(exchange, place, reveal=reveal)
+                lines += [f"-- {exchange.after} --"] if exchange.after else []
                 lines += [f"{number}. {first}", *rest]
         return "\n".join(lines)
 
@@ -221,21 +272,31 @@ class _Recorded(Wrapper):
         super().__init__(port)
         self._trace = trace
 
+    def power_on(self) -> None:
+        self.port.power_on()
+        self._trace.powered(warm=False)
+
+    def reset(self) -> None:
+        self.port.reset()
+        self._trace.powered(warm=True)
+
     def answer(self, apdu: bytes) -> bytes:
-        exchanges = self._trace.exchanges
-        before = len(exchanges)
+        before = len(self._trace)
         try:
             answer = self.port.transmit(apdu)
         except (TransportError, PowerLoss) as failure:
-            if len(exchanges) == before:
-                exchanges.append(Exchange(apdu))
-            exchanges[-1].answer = b""
-            exchanges[-1].failure = str(failure) or type(failure).__name__
+            self._arrived(before, apdu, b"", str(failure) or type(failure).__name__)
             raise
-        if len(exchanges) == before:
-            exchanges.append(Exchange(apdu))
-        exchanges[-1].answer = answer
+        self._arrived(before, apdu, answer)
         return answer
+
+    def _arrived(self, before: int, apdu: bytes, answer: bytes, failure: str = "") -> None:
+        """Note what the reader got; a card that told of the command has it in the trace already."""
+        if len(self._trace) == before:
+            self._trace.note(apdu, answer, failure)
+            return
+        last = self._trace.exchanges[-1]
+        last.answer, last.failure = answer, failure
 
 
 class PyscardAbsent(TransportError):
@@ -286,17 +347,31 @@ class Kit:
         """Return a new emulated card of a profile, or of the sample card's in a state."""
         return self._traced(_made(name, None, overrides))
 
-    def port(self, card: Card | None = None) -> CardPort:
-        """Return the card with the faults asked for, as a reader takes it.
+    def port(self, card: CardPort | PowerSource | None = None) -> CardPort:
+        """Return a card as a reader takes it, so that the trace tells what a reader sees of it.
 
-        `card` None: the one the test asks for. Another one has no faults.
+        `card` None: the one the test asks for, with its faults. Another one has none, and answers
+        by the link and through the interface the test asks for. Errors: `ProfileError` for the
+        test's own card when it does not have that interface.
         """
+        link, interface = self.wanted.link, self.wanted.interface
+        if isinstance(card, _Recorded):
+            return card
         if card is None:
-            card, faults = self.card, self.wanted.faults
+            self._require_interface()
+            inner = faulty(self.card, *self.wanted.faults, link=link, interface=interface)
+        elif isinstance(card, Card):
+            inner = faulty(card, link=link, interface=interface)
         else:
-            faults = ()
-        inner = faulty(card, *faults, link=self.wanted.link, interface=self.wanted.interface)
+            inner = as_port(card, link)
         return _Recorded(inner, self.trace)
+
+    def _require_interface(self) -> None:
+        """Errors: `ProfileError` when the test's card cannot be powered as the test wants it."""
+        try:
+            self.card.fork().power_on(self.wanted.link, interface=self.wanted.interface)
+        except ActivationError as error:
+            raise ProfileError(f"interface={self.wanted.interface!r}: {error}") from None
 
     def reader(self) -> AbstractContextManager[Any]:
         """Return a pyscard reader with the card in it, as a context manager.
@@ -314,7 +389,7 @@ class Kit:
 
         @contextmanager
         def in_process() -> Iterator[VirtualReader]:
-            reader = VirtualReader(READER, self.port(), link=self.wanted.link, around=self.recorded)
+            reader = VirtualReader(READER, self.port(), seat=self.port)
             with installed(reader, alone=True):
                 yield reader
 
@@ -328,10 +403,6 @@ class Kit:
                 yield reader
 
         return attached()
-
-    def recorded(self, port: CardPort) -> CardPort:
-        """Return a card of which the trace tells what a reader sees of it."""
-        return port if isinstance(port, _Recorded) else _Recorded(port, self.trace)
 
     def _traced(self, card: Card) -> Card:
         card.trace(self.trace.listen)
@@ -388,13 +459,9 @@ class PcscReader:
         """Every slot of the daemon; this reader is the first."""
         return self._daemon.slots
 
-    def insert(self, card: Card | CardPort | None = None) -> None:
+    def insert(self, card: CardPort | PowerSource | None = None) -> None:
         """Put a card in, the test's own if none is given, and wait until the reader has it."""
-        if card is None or isinstance(card, Card):
-            port = self._kit.port(card)
-        else:
-            port = self._kit.recorded(card)
-        self._place.insert(port)
+        self._place.insert(self._kit.port(card))
         self._daemon.wait(self._slot, present=True)
 
     def remove(self) -> None:
@@ -402,7 +469,7 @@ class PcscReader:
         self._place.remove()
         self._daemon.wait(self._slot, present=False)
 
-    def swap(self, card: Card | CardPort) -> None:
+    def swap(self, card: CardPort | PowerSource) -> None:
         """Take the card out and put another in."""
         self.remove()
         self.insert(card)

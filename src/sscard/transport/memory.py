@@ -8,12 +8,12 @@ Source: pcsc, vpcd rules 5 and 6.
 """
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from sscard.errors import PowerLoss, TransportError
 from sscard.transport.port import CardPort, Link
 
-__all__ = ["Live", "MemoryPort", "PowerSource", "PoweredSlot"]
+__all__ = ["Live", "MemoryPort", "PowerSource", "PoweredSlot", "as_port"]
 
 
 class Live(Protocol):
@@ -115,6 +115,13 @@ class PoweredSlot:
 
     def __repr__(self) -> str:
         return f"PoweredSlot({self._card!r}, link={self._link!r})"
+
+
+def as_port(card: CardPort | PowerSource, link: Link) -> CardPort:
+    """Return a `CardPort` as it is, anything else that can be powered on in a `PoweredSlot`."""
+    if hasattr(card, "transmit"):  # isinstance would ask for its ATR
+        return cast("CardPort", card)
+    return PoweredSlot(card, link=link)
 
 
 class MemoryPort:

@@ -283,7 +283,9 @@ def _readers() -> list[Any]:
     try:
         return list(readers())
     except (SmartcardException, BaseSCardException) as error:  # the latter is none of the former
-        raise ReaderAbsent(f"pcscd does not answer: {error}") from error
+        raise ReaderAbsent(
+            f"pcscd does not answer: start it (on Windows the Smart Card service): {error}"
+        ) from error
 
 
 def _listed(name: str) -> bool:
