@@ -486,6 +486,20 @@ def test_pulled(sscard_reader):
     result.stdout.no_fnmatch_line("*0020000003*")
 
 
+def test_the_card_in_a_real_reader_is_not_moved_by_a_test(project):
+    from sscard.sample import sample_card
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    run = project("""
+def test_moves(sscard_reader):
+    sscard_reader.remove()
+""")
+    with installed(VirtualReader("Bench 1", sample_card()), alone=True):
+        result = run("--sscard-reader", "Bench 1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TransportError: Bench 1: the card in a real reader is moved by*"])
+
+
 def test_a_program_that_takes_the_first_reader_takes_the_one_named(project):
     from smartcard.System import readers
 

@@ -373,6 +373,15 @@ class _WatchedReader:
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
         return _WatchedConnection(self._reader.createConnection(), _Watch(self._listener))
 
+    def _by_hand(self, *_: object) -> None:
+        """What a reader in process can do. Errors: `TransportError`, always."""
+        raise TransportError(
+            f"{self}: the card in a real reader is moved by hand; a test that moves cards"
+            " makes them with sscard_card or sscard_profile, and is then skipped here"
+        )
+
+    insert = remove = swap = _by_hand
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
