@@ -309,6 +309,37 @@ def test_by_air(sscard_reader, sscard_profile):
 """)().assert_outcomes(passed=1)
 
 
+def test_the_trace_of_a_test_judged_by_the_monitors(project):
+    """Right until the card counts no tries; a command without answer is no answer."""
+    result = project("""
+from sscard.testing import faults
+from sscard.testing.monitors import monitors, watch
+
+@pytest.fixture(autouse=True)
+def _nothing_forbidden(sscard_trace):
+    yield
+    assert watch(sscard_trace.entries(), monitors()) == []
+
+def test_sound(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C5"
+    assert verify(sscard_reader) == "9000"
+    assert verify(sscard_reader, WRONG) == "63C5"
+
+@pytest.mark.sscard(faults=[faults.truncated(0, when=3)])
+def test_unanswered(sscard_reader):
+    verify(sscard_reader, WRONG)
+    with pytest.raises(Exception):
+        verify(sscard_reader, WRONG)
+
+@pytest.mark.sscard(faults=[faults.altered("SW", bytes.fromhex("63C5"), when=lambda apdu: apdu[1] == 0x20)])
+def test_no_try_is_spent(sscard_reader):
+    for _ in range(2):
+        verify(sscard_reader, WRONG)
+""")()
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*5 tries are left after a wrong PIN, of 5*"])
+
+
 def test_the_trace_tells_when_a_card_was_powered_on_and_reset(project):
     result = project("""
 def test_two(sscard_reader, sscard_profile, sscard_trace):
@@ -497,7 +528,9 @@ def test_moves(sscard_reader):
     with installed(VirtualReader("Bench 1", sample_card()), alone=True):
         result = run("--sscard-reader", "Bench 1")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*TransportError: Bench 1: the card in a real reader is moved by*"])
+    result.stdout.fnmatch_lines(
+        ["*TransportError: Bench 1: the card in a real reader is moved by*"]
+    )
 
 
 def test_a_program_that_takes_the_first_reader_takes_the_one_named(project):
@@ -583,7 +616,7 @@ def test_the_tests_of_the_page_pass(pytester):
     """The page's blocks are one test file; what needs pcscd is run in tests/interop."""
     pytester.makepyfile(page_blocks())
     result = pytester.runpytest("-p", "no:cacheprovider", "-k", "not opensc")
-    result.assert_outcomes(passed=9, deselected=1)
+    result.assert_outcomes(passed=10, deselected=1)
 
 
 def page_blocks():

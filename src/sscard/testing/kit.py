@@ -20,6 +20,7 @@ from sscard.card import Card, Interface, Snapshot
 from sscard.cos.trace import Event, Exchanged, PoweredOn
 from sscard.errors import ActivationError, PowerLoss, ProfileError, TransportError
 from sscard.inspect import explain, explain_event
+from sscard.inspect.trace import Apdu, Entry, Failure, Octets, Power
 from sscard.perso.psam import is_psam
 from sscard.perso.sources import read
 from sscard.sample import new_card, new_psam, sample_card
@@ -215,6 +216,20 @@ class Trace:
     def _take(self, exchange: Exchange) -> None:
         exchange.after, self._after = self._after, ""
         self.exchanges.append(exchange)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what was seen as entries of a recorded trace, for `monitors.watch`; unmasked.
+
+        Of a real reader there are no entries about its power.
+        """
+        for exchange in self.exchanges:
+            command = Octets(exchange.command)
+            if exchange.after:
+                yield Power("reset" if exchange.after == "reset" else "on")
+            if exchange.failure:
+                yield Failure(command, "TransportError", exchange.failure)
+            else:
+                yield Apdu(command, Octets(exchange.answer))
 
     def explained(self, *, last: int = _SHOWN_MAX, reveal: bool = False) -> str:
         """Return the last exchanges in words, keys, PINs and personal data masked."""
