@@ -118,7 +118,12 @@ class PoweredSlot:
 
 
 def as_port(card: CardPort | PowerSource, link: Link) -> CardPort:
-    """Return a `CardPort` as it is, anything else that can be powered on in a `PoweredSlot`."""
+    """Return a `CardPort` as it is, anything else that can be powered on in a `PoweredSlot`.
+
+    Errors: `TransportError` for what is no card: a profile's name, a card that has power already.
+    """
+    if not hasattr(card, "power_on"):
+        raise TransportError(f"{card!r} is no card to put in: it cannot be powered on")
     if hasattr(card, "transmit"):  # isinstance would ask for its ATR
         return cast("CardPort", card)
     return PoweredSlot(card, link=link)
