@@ -547,6 +547,11 @@ def test_unchanged_code(sscard_reader, sscard_trace):
     assert [str(reader) for reader in readers()] == ["Bench 2"]
     assert verify(readers()[0]) == "6983"
     assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
+    connection = readers()[0].createConnection()
+    connection.connect()
+    assert connection.transmit(PIN)[1:] != (0x69, 0x83), "the SSSE is not current any more"
+    assert [e.after for e in sscard_trace.exchanges] == ["connect", "", "connect"]
+    assert str(sscard_trace).count("-- connect --") == 2
 """)
     sample = VirtualReader("Bench 1", sample_card())
     blocked = VirtualReader("Bench 2", card_in_state("pin-blocked"))

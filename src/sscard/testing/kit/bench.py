@@ -126,7 +126,7 @@ class Kit:
 
         @contextmanager
         def attached() -> Iterator[Any]:
-            with watched(name, self.trace.note) as reader, _alone(str(reader)):
+            with watched(name, self.trace.note, self.trace.begin) as reader, _alone(str(reader)):
                 yield reader
 
         return attached()

@@ -14,6 +14,7 @@ __all__ = ["Exchange", "Recorded", "Trace"]
 
 _SHOWN_MAX = 30
 """Exchanges a report shows: the last ones."""
+_POWER = {"power-on": "on", "reset": "reset"}
 _SSSE_NAME = b"sx1.sh."
 _SELECT_BY_NAME = bytes.fromhex("00A404")
 
@@ -24,7 +25,8 @@ class Exchange:
 
     `event` is the card's own account of it (None: the card is not ours, or never got the
     command); `failure` says why no answer came; `after` what became of the card since the
-    exchange before: "power-on", "reset", "" for nothing.
+    exchange before: "power-on", "reset", of a real reader "connect" or "reconnect" (what that does
+    to the card's power is not known), "" for nothing.
     """
 
     command: bytes = field(repr=False)
@@ -57,11 +59,11 @@ class Trace:
         if isinstance(event, Exchanged):
             self._take(Exchange(event.command, event.response, event))
         elif isinstance(event, PoweredOn):
-            self.powered(warm=event.warm)
+            self.begin("reset" if event.warm else "power-on")
 
-    def powered(self, *, warm: bool) -> None:
-        """Take down that a card was powered on or reset; the last time before a command counts."""
-        self._after = "reset" if warm else "power-on"
+    def begin(self, after: str) -> None:
+        """Take down what begins a session with a card; the last before a command counts."""
+        self._after = after
 
     def _take(self, exchange: Exchange) -> None:
         exchange.after, self._after = self._after, ""
@@ -74,8 +76,8 @@ class Trace:
         """
         for exchange in self.exchanges:
             command = Octets(exchange.command)
-            if exchange.after:
-                yield Power("reset" if exchange.after == "reset" else "on")
+            if exchange.after in _POWER:
+                yield Power(_POWER[exchange.after])
             if exchange.failure:
                 yield Failure(command, "TransportError", exchange.failure)
             else:
@@ -140,12 +142,12 @@ class Recorded(Wrapper):
     def power_on(self) -> None:
         """Cold reset, taken down."""
         self.port.power_on()
-        self._trace.powered(warm=False)
+        self._trace.begin("power-on")
 
     def reset(self) -> None:
         """Warm reset, taken down."""
         self.port.reset()
-        self._trace.powered(warm=True)
+        self._trace.begin("reset")
 
     def answer(self, apdu: bytes) -> bytes:
         """Answer one command; what the reader gets goes beside what the card tells."""
