@@ -284,6 +284,10 @@ def test_values_may_be_tables_and_lists_and_a_psam_is_a_card_too(project):
 def test_tables(sscard_reader):
     assert verify(sscard_reader, WRONG) == "63C1"
 
+def test_a_state_of_another_profile(sscard_reader, sscard_profile):
+    sscard_reader.swap(sscard_profile("v1", state="pin-blocked"))
+    assert verify(sscard_reader) == "6983"
+
 def test_equal_is_not_the_same(sscard_profile):
     sscard_profile("v2", **{"ssse.pin.tries_left": 1})
     with pytest.raises(Exception, match="must be a whole number"):
@@ -292,7 +296,7 @@ def test_equal_is_not_the_same(sscard_profile):
 @pytest.mark.sscard(profile="psam")
 def test_psam(sscard_card):
     assert "PSAM" in sscard_card.power_on().kernel.current.applet.name
-""")().assert_outcomes(passed=3)
+""")().assert_outcomes(passed=4)
 
 
 def test_cards_put_in_later_answer_through_the_same_interface(project):

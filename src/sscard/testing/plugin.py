@@ -125,7 +125,7 @@ def sscard_card(_sscard_kit: "Kit") -> "Card":
 
 @pytest.fixture
 def sscard_profile(_sscard_kit: "Kit") -> "Callable[..., Card]":
-    """`sscard_profile(name, **overrides)`: a new emulated card of a profile, or in a state."""
+    """`sscard_profile(name, state=None, **overrides)`: a new emulated card of a profile."""
     _needs_emulator(_sscard_kit, "sscard_profile makes emulated cards")
     return _sscard_kit.make
 

@@ -70,9 +70,14 @@ class Kit:
         wanted = self.wanted
         return self._traced(made(wanted.profile, wanted.state, wanted.overrides))
 
-    def make(self, name: str = "sample", /, **overrides: object) -> Card:
-        """Return a new emulated card of a profile, or of the sample card's in a state."""
-        return self._traced(made(name, None, overrides))
+    def make(
+        self, name: str = "sample", /, *, state: str | None = None, **overrides: object
+    ) -> Card:
+        """Return a new emulated card of a profile, perhaps in a state; `name` may be a state alone.
+
+        Errors: `ProfileError`.
+        """
+        return self._traced(made(name, state, overrides))
 
     def port(self, card: CardPort | PowerSource | None = None) -> CardPort:
         """Return a card as a reader takes it, so that the trace tells what a reader sees of it.
