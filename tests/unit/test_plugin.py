@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 # what is first imported inside pytester is forgotten after it, which Rust's modules do not survive
-from sscard.testing.faults import dies, mute
+from sscard.testing.faults import altered, dies, garbled, mute, truncated
 from sscard.testing.kit import Kit, Trace, Wanted, in_a_reader, unsuitable
 
 pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
@@ -158,6 +158,45 @@ def test_a_pin_with_a_wrong_length_is_masked_too(apdu):
     for text in (str(kit.trace), str(seen)):
         assert "not shown" in text
         assert not any(digits in text for digits in ("1234", "3456", "5678", "[56]", "86 bytes"))
+
+
+NAME = bytes.fromhex("D5C5B2E2CAD4")
+TRACK_2 = bytes.fromhex("6210950000000000017D")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        truncated(13, 3),
+        garbled(3),
+        garbled(3, mask=b"\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"),
+        altered(slice(0, 1), b"\x77", 3),
+        altered(slice(1, 2), b"\x05", 3),
+        altered("SW", b"\x6a\x88", 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("name", "read", "secret"),
+    [
+        ("7378312E73682EC9E7BBE1B1A3D5CF", "00B2023400", NAME),
+        ("A000000333010101", "00B2010C00", TRACK_2),
+    ],
+)
+def test_a_broken_answer_is_as_secret_as_the_whole_one(fault, name, read, secret):
+    """Bytes that no table knows any more were shown as they came."""
+    kit = Kit(Wanted(faults=[fault]))
+    port = kit.port()
+    port.power_on()
+    port.transmit(bytes((0, 0xA4, 4, 0, len(name) // 2)) + bytes.fromhex(name))
+    port.transmit(bytes.fromhex("0020000003123456"))
+    arrived = port.transmit(bytes.fromhex(read))
+    shown, whole = str(kit.trace), kit.trace.explained(reveal=True)
+    assert "what arrived instead:\n" in shown
+    for text in (arrived.hex().upper()[:12], secret.hex().upper()[:6]):
+        assert text not in shown
+        assert text in whole
+    assert ("6A88" in shown) == (str(fault) == "SW altered")
 
 
 def test_the_trace_to_look_at(project):

@@ -110,13 +110,26 @@ def _explained(exchange: Exchange, place: str | None, *, reveal: bool) -> Iterat
             yield f"  the answer did not arrive: {exchange.failure}"
         elif exchange.answer != event.response:
             yield "  what arrived instead:"
-            yield from _answered(exchange, place, reveal=reveal)
+            yield from _instead(exchange, event, place, reveal=reveal)
         return
     yield from explain(exchange.command, kind="command", domain=place, reveal=reveal).lines()
     if exchange.failure:
         yield f"  no answer: {exchange.failure}"
     else:
         yield from _answered(exchange, place, reveal=reveal)
+
+
+def _instead(
+    exchange: Exchange, event: Exchanged, place: str | None, *, reveal: bool
+) -> Iterator[str]:
+    """What a fault made of an answer; a broken answer is as secret as the whole one."""
+    told = explain_event(event, reveal=True).find("answer")
+    if reveal or told is None or not told.holds_secrets:
+        yield from _answered(exchange, place, reveal=reveal)
+        return
+    yield f"    {len(exchange.answer)} bytes, not shown: there is personal data in the answer"
+    if len(exchange.answer) == len(event.response):
+        yield from explain(exchange.answer[-2:], command=exchange.command, domain=place).lines(2)
 
 
 def _answered(exchange: Exchange, place: str | None, *, reveal: bool) -> Iterator[str]:
