@@ -664,7 +664,7 @@ def test_the_tests_of_the_page_pass(pytester):
     """The page's blocks are one test file; what needs pcscd is run in tests/interop."""
     pytester.makepyfile(page_blocks())
     result = pytester.runpytest("-p", "no:cacheprovider", "-k", "not opensc")
-    result.assert_outcomes(passed=10, deselected=1)
+    result.assert_outcomes(passed=11, deselected=1)
 
 
 def page_blocks():
