@@ -204,6 +204,34 @@ def test_a_reset_is_followed_by_model_monitors_and_script():
 # ---- the end of a sequence --------------------------------------------------------------------------
 
 
+def test_a_port_is_closed_at_the_end_of_each_sequence_whatever_happened():
+    """An exclusive reader would be busy for the next one otherwise."""
+    opened, most = [], []
+
+    class Exclusive(CardMachine):
+        def prepare(self):
+            self.mine = MemoryPort(PoweredSlot(CARD.fork()))
+            opened.append(self.mine)
+            most.append(len(opened))
+            close = self.mine.close
+            self.mine.close = lambda: (close(), opened.remove(self.mine))
+            self.insert(self.mine)
+
+        @rule(breaks=st.booleans())
+        def anything(self, breaks):
+            self.send("0084000008")
+            assert not breaks
+
+        def finish(self):
+            self.send("0084000008")
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Exclusive, settings=COUNTS)
+    assert len(most) > 3
+    assert set(most) == {1}
+    assert not opened
+
+
 def test_what_is_read_back_at_the_end_hides_no_failure():
     finished = []
 

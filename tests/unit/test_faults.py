@@ -215,6 +215,52 @@ def test_one_field_altered():
     assert sent(port(faults.altered(slice(0, 1), b"\x08", 2)), SSSE, NUMBER)[1][:4] == "0809"
 
 
+def test_with_t0_a_field_is_altered_in_the_answer_that_get_response_fetches():
+    """GPO's answer has no tags of its own inside: its parts are named by the command."""
+    bank = bytes.fromhex("00A4040008A000000333010101")
+    gpo, more = bytes.fromhex("80A80000028300"), bytes.fromhex("00C0000000")
+    card = new_card("pboc")
+    whole = MemoryPort(faulty(card.fork()))
+    sent(whole, bank)
+    good = whole.transmit(gpo)
+    assert good[0] == 0x80, "format 1"
+    terminal = MemoryPort(faulty(card, faults.altered("AIP", b"\0\0"), link="t0"))
+    assert sent(terminal, bank)[0][:2] == "61"
+    assert terminal.transmit(gpo)[0] == 0x61
+    length = len(good) - 2
+    fetched = terminal.transmit(more[:4] + bytes((length,)))
+    assert fetched == good[:2] + b"\0\0" + good[4:]
+    names = [str(f) for f in faults.alterations([(gpo, b"\x61" + bytes((length,))), (more, good)])]
+    assert names[1:3] == ["answer 2: AIP altered", "answer 2: AFL altered"]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: faults.removed(0), "commands are counted from 1: not 0"),
+        (lambda: faults.garbled(when=-1), "commands are counted from 1: not -1"),
+        (lambda: faults.altered("SW", when=0), "commands are counted from 1: not 0"),
+        (lambda: faults.truncated(-1), "an answer has 0 bytes or more: not -1"),
+        (lambda: faults.truncated(1, when=0), "commands are counted from 1: not 0"),
+        (lambda: faults.slow(-1), "an answer is late by 0 seconds or more: not -1"),
+        (lambda: faults.slow(1, when=0), "commands are counted from 1: not 0"),
+        (lambda: faults.mute(-1), "a card answers 0 commands or more: not -1"),
+        (lambda: faults.dies(-2), "a card answers 0 commands or more: not -2"),
+        (lambda: faults.torn(-1, 1), "operations are counted from 0: not -1"),
+        (lambda: faults.torn(0, 0), "commands are counted from 1: not 0"),
+        (lambda: faults.bit_flipped(-1, 0), "addresses begin at 0: not -1"),
+        (lambda: faults.bit_flipped(1, 0, when=0), "commands are counted from 1: not 0"),
+        (
+            lambda: faulty(sample_card(), faults.bit_flipped(0x14000, 0)),
+            "the memory ends before 14000: there is no 14000",
+        ),
+    ],
+)
+def test_a_fault_that_would_never_come_is_refused(make, why):
+    with pytest.raises(SscardError, match=f"^{why}$"):
+        make()
+
+
 def test_any_field_of_any_answer_of_a_session():
     """Each differs from the good session in one place, and all places are reached."""
     session = (
@@ -262,6 +308,15 @@ def test_cos_1_2_power_is_not_cut_where_there_is_no_such_operation():
     assert sent(terminal, WRONG) == ["63c5"], "the tear was that command's alone"
     terminal = port(faults.torn(500, 2))
     assert sent(terminal, SSSE, PIN, WRONG)[1:] == ["9000", "63c5"]
+
+
+def test_cos_1_2_a_tear_is_told_though_a_cleanup_went_on_after_it():
+    """The journal erases old copies of secrets even when the page before them failed."""
+    for op in range(8):
+        terminal = port(faults.torn(op, 2))
+        terminal.transmit(SSSE)
+        with pytest.raises(PowerLoss, match=r"^torn: (erase|program|byte) at [0-9A-F]{5}$"):
+            terminal.transmit(WRONG)
 
 
 def test_torn_and_then_taken_out(connect):

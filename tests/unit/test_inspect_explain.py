@@ -81,6 +81,17 @@ SECRETS = {
     "holder's number": ("0812393939393031313939303031303131323332", {}, "3939393930313139"),
     "holder's name": (NAME, {}, "D5C5B2E2CAD4"),
     "name in an answer": (NAME + "9000", {"command": "00B2093020"}, "D5C5B2E2CAD4"),
+    "name in a record cut off": (NAME[:20] + "9000", {"command": "00B2093020"}, "D5C5B2E2CAD4"),
+    "name under a tag of no table": (
+        "77" + NAME[2:] + "9000",
+        {"command": "00B2093020", "domain": "SSSE"},
+        "D5C5B2E2CAD4",
+    ),
+    "track 2 in a template cut off": (
+        "7040571362109500000000009000",
+        {"command": "00B2010C00", "domain": "PSE"},
+        "62109500",
+    ),
     "name in an update": ("00DC093020" + NAME, {}, "D5C5B2E2CAD4"),
     "birth date": ("0D0419900101", {}, "19900101"),
     "PAN": ("5A0A6210950000000000017F", {"kind": "tlv"}, "62109500"),
@@ -111,6 +122,8 @@ def test_what_is_public_is_not_hidden():
     shown = text("0709543030303030303158")
     assert "T0000001X, check character right" in shown
     assert "2024-01-15" in text("050420240115")
+    log = text("0D0102030405069000", command="00B2015C00", domain="PSE")
+    assert "bytes of no TLV form  [0D010203040506]" in log
 
 
 # --- records and data elements ---------------------------------------------------------------

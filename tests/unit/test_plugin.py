@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 # what is first imported inside pytester is forgotten after it, which Rust's modules do not survive
-from sscard.testing.faults import dies, mute
-from sscard.testing.kit import Kit, Trace, Wanted, unsuitable
+from sscard.testing.faults import altered, dies, garbled, mute, truncated
+from sscard.testing.kit import Kit, Trace, Wanted, in_a_reader, unsuitable
 
 pytest.importorskip("smartcard", reason="pyscard is not installed: make deps as root")
 import sscard.transport.pcsc
@@ -160,13 +160,52 @@ def test_a_pin_with_a_wrong_length_is_masked_too(apdu):
         assert not any(digits in text for digits in ("1234", "3456", "5678", "[56]", "86 bytes"))
 
 
+NAME = bytes.fromhex("D5C5B2E2CAD4")
+TRACK_2 = bytes.fromhex("6210950000000000017D")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        truncated(13, 3),
+        garbled(3),
+        garbled(3, mask=b"\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"),
+        altered(slice(0, 1), b"\x77", 3),
+        altered(slice(1, 2), b"\x05", 3),
+        altered("SW", b"\x6a\x88", 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("name", "read", "secret"),
+    [
+        ("7378312E73682EC9E7BBE1B1A3D5CF", "00B2023400", NAME),
+        ("A000000333010101", "00B2010C00", TRACK_2),
+    ],
+)
+def test_a_broken_answer_is_as_secret_as_the_whole_one(fault, name, read, secret):
+    """Bytes that no table knows any more were shown as they came."""
+    kit = Kit(Wanted(faults=[fault]))
+    port = kit.port()
+    port.power_on()
+    port.transmit(bytes((0, 0xA4, 4, 0, len(name) // 2)) + bytes.fromhex(name))
+    port.transmit(bytes.fromhex("0020000003123456"))
+    arrived = port.transmit(bytes.fromhex(read))
+    shown, whole = str(kit.trace), kit.trace.explained(reveal=True)
+    assert "what arrived instead:\n" in shown
+    for text in (arrived.hex().upper()[:12], secret.hex().upper()[:6]):
+        assert text not in shown
+        assert text in whole
+    assert ("6A88" in shown) == (str(fault) == "SW altered")
+
+
 def test_the_trace_to_look_at(project):
     project("""
 def test_it(sscard_reader, sscard_trace):
     verify(sscard_reader)
     assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
     assert sscard_trace.exchanges[1].answer == bytes.fromhex("9000")
-    assert sscard_trace.explained().startswith("1. SELECT")
+    assert sscard_trace.explained().startswith("-- power-on --\\n1. SELECT")
     assert "123456" not in str(sscard_trace) + repr(sscard_trace.exchanges)
     assert "123456" in sscard_trace.explained(reveal=True)
     assert sscard_trace.explained(last=1).splitlines()[0] == "(1 earlier exchanges are not shown)"
@@ -239,10 +278,27 @@ def test_overrides(sscard_card):
 @pytest.mark.sscard(overrides={"ssse.pin.tries": 1})
 def test_value(sscard_card):
     pass
+
+@pytest.mark.sscard(profile=None)
+def test_no_name(sscard_card):
+    pass
+
+@pytest.mark.sscard(overrides={"ssse.pin": {"tries": 1}})
+def test_values_in_a_table(sscard_card):
+    pass
+
+@pytest.mark.sscard(interface="contactless")
+def test_no_such_interface(sscard_reader):
+    pass
 """)()
-    result.assert_outcomes(errors=10)
+    result.assert_outcomes(errors=13)
     result.stdout.no_fnmatch_line("*During handling*")
-    result.stdout.fnmatch_lines(["*unexpected keyword argument 'profil'*", "*keywords only*"])
+    result.stdout.fnmatch_lines(
+        [
+            "@pytest.mark.sscard takes profile, state, overrides, *; not profil",
+            "*keywords only*",
+        ]
+    )
     result.stdout.fnmatch_lines(
         [
             "@pytest.mark.sscard: there is no profile nobody; there are: *sample, v1*",
@@ -254,7 +310,97 @@ def test_value(sscard_card):
             "@pytest.mark.sscard: faults is a list of faults of sscard.testing.faults, not *",
             "@pytest.mark.sscard: overrides is a dictionary of the profile's values, not [[]1]",
             "@pytest.mark.sscard: ssse.pin.tries is not known; there are: *",
+            "@pytest.mark.sscard: profile is the name of a profile or a state, not None",
+            "@pytest.mark.sscard: ssse.pin.tries is not known; there are: *",
+            "@pytest.mark.sscard: interface='contactless': the card has no contactless interface*",
         ]
+    )
+
+
+def test_values_may_be_tables_and_lists_and_a_psam_is_a_card_too(project):
+    project("""
+@pytest.mark.sscard(profile="v2", overrides={"ssse.key.UK.factors": ["card"], "ssse.pin": {"tries_left": 2}})
+def test_tables(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C1"
+
+def test_a_state_of_another_profile(sscard_reader, sscard_profile):
+    sscard_reader.swap(sscard_profile("v1", state="pin-blocked"))
+    assert verify(sscard_reader) == "6983"
+
+def test_equal_is_not_the_same(sscard_profile):
+    sscard_profile("v2", **{"ssse.pin.tries_left": 1})
+    with pytest.raises(Exception, match="must be a whole number"):
+        sscard_profile("v2", **{"ssse.pin.tries_left": True})
+
+@pytest.mark.sscard(profile="psam")
+def test_psam(sscard_card):
+    assert "PSAM" in sscard_card.power_on().kernel.current.applet.name
+""")().assert_outcomes(passed=4)
+
+
+def test_cards_put_in_later_answer_through_the_same_interface(project):
+    project("""
+from sscard.testing.state import state
+
+@pytest.mark.sscard(profile="pboc-contactless", interface="contactless")
+def test_by_air(sscard_reader, sscard_profile):
+    card = sscard_profile("pboc-contactless")
+    sscard_reader.swap(card)
+    connection = sscard_reader.createConnection()
+    connection.connect()
+    assert state(card.activation).contactless
+""")().assert_outcomes(passed=1)
+
+
+def test_the_trace_of_a_test_judged_by_the_monitors(project):
+    """Right until the card counts no tries; a command without answer is no answer."""
+    result = project("""
+from sscard.testing import faults
+from sscard.testing.monitors import monitors, watch
+
+@pytest.fixture(autouse=True)
+def _nothing_forbidden(sscard_trace):
+    yield
+    assert watch(sscard_trace.entries(), monitors()) == []
+
+def test_sound(sscard_reader):
+    assert verify(sscard_reader, WRONG) == "63C5"
+    assert verify(sscard_reader) == "9000"
+    assert verify(sscard_reader, WRONG) == "63C5"
+
+@pytest.mark.sscard(faults=[faults.truncated(0, when=3)])
+def test_unanswered(sscard_reader):
+    verify(sscard_reader, WRONG)
+    with pytest.raises(Exception):
+        verify(sscard_reader, WRONG)
+
+@pytest.mark.sscard(faults=[faults.altered("SW", bytes.fromhex("63C5"), when=lambda apdu: apdu[1] == 0x20)])
+def test_no_try_is_spent(sscard_reader):
+    for _ in range(2):
+        verify(sscard_reader, WRONG)
+""")()
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*5 tries are left after a wrong PIN, of 5*"])
+
+
+def test_the_trace_tells_when_a_card_was_powered_on_and_reset(project):
+    result = project("""
+def test_two(sscard_reader, sscard_profile, sscard_trace):
+    connection = sscard_reader.createConnection()
+    connection.connect()
+    connection.transmit(SSSE)
+    connection.transmit(SSSE)
+    connection.reconnect()
+    connection.transmit(SSSE)
+    sscard_reader.swap(sscard_profile("v1"))
+    assert verify(sscard_reader) == "9000"
+    after = [exchange.after for exchange in sscard_trace.exchanges]
+    assert after == ["power-on", "", "reset", "power-on", ""]
+    assert False
+""")()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["-- power-on --", "1. *", "2. *", "-- reset --", "3. *", "-- power-on --", "4. *", "5. *"]
     )
 
 
@@ -394,6 +540,7 @@ def test_the_same_suite_against_a_reader_by_its_name(project):
         result.assert_outcomes(passed=1, skipped=5)
         result = run("--sscard-reader", "Bench 3", "-k", "right")
         result.assert_outcomes(errors=1)
+        result.stdout.no_fnmatch_line("*exception*")
         result.stdout.fnmatch_lines(["*'Bench 3' is no reader; there are: Bench 1, Bench 2*"])
 
 
@@ -413,6 +560,22 @@ def test_pulled(sscard_reader):
     result.stdout.no_fnmatch_line("*0020000003*")
 
 
+def test_the_card_in_a_real_reader_is_not_moved_by_a_test(project):
+    from sscard.sample import sample_card
+    from sscard.transport.pyscard_reader import VirtualReader, installed
+
+    run = project("""
+def test_moves(sscard_reader):
+    sscard_reader.remove()
+""")
+    with installed(VirtualReader("Bench 1", sample_card()), alone=True):
+        result = run("--sscard-reader", "Bench 1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*TransportError: Bench 1: the card in a real reader is moved by*"]
+    )
+
+
 def test_a_program_that_takes_the_first_reader_takes_the_one_named(project):
     from smartcard.System import readers
 
@@ -427,6 +590,11 @@ def test_unchanged_code(sscard_reader, sscard_trace):
     assert [str(reader) for reader in readers()] == ["Bench 2"]
     assert verify(readers()[0]) == "6983"
     assert [e.command[1] for e in sscard_trace.exchanges] == [0xA4, 0x20]
+    connection = readers()[0].createConnection()
+    connection.connect()
+    assert connection.transmit(PIN)[1:] != (0x69, 0x83), "the SSSE is not current any more"
+    assert [e.after for e in sscard_trace.exchanges] == ["connect", "", "connect"]
+    assert str(sscard_trace).count("-- connect --") == 2
 """)
     sample = VirtualReader("Bench 1", sample_card())
     blocked = VirtualReader("Bench 2", card_in_state("pin-blocked"))
@@ -442,14 +610,35 @@ def test_unchanged_code(sscard_reader, sscard_trace):
         ({"profile": "sample"}, ""),
         ({"link": "t0"}, ""),
         ({"profile": "v1"}, "'v1', in the reader is 'sample'"),
-        ({"state": "expired"}, "'sample expired', in the reader is 'sample'"),
+        ({"state": "expired"}, "'expired', in the reader is 'sample'"),
         ({"faults": (mute(), dies(3))}, "mute after 0 commands, dead after 3 commands"),
         ({"overrides": {"ssse.pin.tries_left": 2}}, "ssse.pin.tries_left"),
     ],
 )
 def test_what_the_card_in_a_reader_cannot_serve(words, reason):
-    told = unsuitable(Wanted(**words), "sample")
+    told = unsuitable(Wanted(**words), in_a_reader("sample"))
     assert told == reason if not reason else reason in told
+
+
+@pytest.mark.parametrize("said", ["expired", "sample expired"])
+def test_one_card_in_a_reader_however_it_is_called(said):
+    for words in ({"profile": "expired"}, {"state": "expired"}):
+        assert unsuitable(Wanted(**words), in_a_reader(said)) == ""
+    assert unsuitable(Wanted(profile="v1", state="expired"), in_a_reader("v1 expired")) == ""
+    assert unsuitable(Wanted(profile="v1"), in_a_reader("v1 expired")).startswith("the test is")
+
+
+def test_a_slip_in_the_name_of_the_card_in_a_reader_skips_nothing_silently(project):
+    """Every test would be skipped otherwise, and the run be green."""
+    run = project("def test_it(sscard_reader): pass\n")
+    result = run("--sscard-reader", "Bench", "--sscard-reader-card", "nobody")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: --sscard-reader-card: there is no profile nobody; there are: *",
+            "profile may also be one of the states pin-blocked, *",
+        ]
+    )
 
 
 def test_workers_of_xdist_do_not_meet(project):
@@ -475,7 +664,7 @@ def test_the_tests_of_the_page_pass(pytester):
     """The page's blocks are one test file; what needs pcscd is run in tests/interop."""
     pytester.makepyfile(page_blocks())
     result = pytester.runpytest("-p", "no:cacheprovider", "-k", "not opensc")
-    result.assert_outcomes(passed=9, deselected=1)
+    result.assert_outcomes(passed=11, deselected=1)
 
 
 def page_blocks():

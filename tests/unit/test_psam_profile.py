@@ -162,3 +162,8 @@ def test_ssse_5_1_the_sm4_environment_has_its_own_name():
 
 def test_the_same_profile_gives_the_same_image():
     assert new_psam().image == new_psam().image
+
+
+def test_a_psam_s_profile_is_no_card_s():
+    with pytest.raises(ProfileError, match=r"^psam is the profile of a PSAM: .*new_psam makes it$"):
+        Profile.load("psam")

@@ -687,3 +687,12 @@ def test_a_card_as_it_is_goes_into_a_reader_with_a_link(module):
     assert connected(reader).transmit(SSSE) == ([], 0x61, 0x18)
     reader.swap(sample_card())
     assert connected(reader).transmit(SSSE) == ([], 0x61, 0x18)
+
+
+def test_what_is_no_card_is_not_put_in(reader):
+    """A profile's name is a likely slip; a card that has its power already is another."""
+    before = reader.slot.state
+    for slip in ("pin-blocked", sample_card().power_on()):
+        with pytest.raises(TransportError, match="is no card to put in: it cannot be powered on"):
+            reader.swap(slip)
+    assert reader.slot.state == before

@@ -169,8 +169,8 @@ class Eeprom:
     """
 
     __slots__ = (
-        "_dead",
         "_logs",
+        "_lost",
         "_sink",
         "_tear",
         "_view",
@@ -190,7 +190,7 @@ class Eeprom:
         self.ops = 0
         self.generation = 0
         self._tear: tuple[int, Tear] | None = None  # the value of `ops` it strikes at
-        self._dead = False
+        self._lost = ""  # why power is gone, "" while there is some
         self._sink: Callable[[int, bytes], None] | None = None
         self._logs: list[list[Operation]] = []
         self._watched = False
@@ -266,8 +266,8 @@ class Eeprom:
 
     def _put_watched(self, kind: Kind, address: int, data: bytes) -> None:
         """One primitive operation, seen by everybody who asked to."""
-        if self._dead:
-            raise PowerLoss("the card has no power")
+        if self._lost:  # a cleanup went on after the tear: say what tore it
+            raise PowerLoss(self._lost)
         before = bytes(self.memory[address : address + len(data)])
         done = data if kind is Kind.ERASE else self._weakened(address, before, data)
         operation = Operation(kind, address, before, bytes(done))
@@ -286,9 +286,9 @@ class Eeprom:
                 self._wear(address // PAGE_SIZE)
         if torn:
             self._tear = None
-            self._dead = True
+            self._lost = f"torn: {kind.value} at {address:05X}"
             self.generation += 1
-            raise PowerLoss(f"torn: {kind.value} at {address:05X}")
+            raise PowerLoss(self._lost)
         for log in self._logs:
             log.append(operation)
         if done != data:
@@ -301,7 +301,7 @@ class Eeprom:
         try:
             self._sink(address, after)
         except BaseException:
-            self._dead = self._watched = True
+            self._lost, self._watched = f"not written at {address:05X}", True
             self.generation += 1
             raise
 
@@ -333,13 +333,13 @@ class Eeprom:
 
     def power_restored(self) -> None:
         """Give power back; a tear that did not strike is disarmed."""
-        self._dead = False
+        self._lost = ""
         self.arm(None)
 
     @property
     def dead(self) -> bool:
         """Whether power is gone: a tear has struck and `power_restored` was not called."""
-        return self._dead
+        return bool(self._lost)
 
     @contextmanager
     def recording(self) -> Iterator[list[Operation]]:
@@ -368,7 +368,7 @@ class Eeprom:
 
     def _refresh(self) -> None:
         watchers = self._tear is not None or self._sink is not None or bool(self._logs)
-        self._watched = self._dead or watchers
+        self._watched = bool(self._lost) or watchers
 
     # -- test rigs ------------------------------------------------------------------------
 

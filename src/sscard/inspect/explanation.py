@@ -45,6 +45,11 @@ class Explanation:
         for part in self.parts:
             yield from part.lines(indent + 1)
 
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether this piece or one in it is secret."""
+        return self.secret or any(part.holds_secrets for part in self.parts)
+
     def find(self, label: str) -> "Explanation | None":
         """Return the first piece whose label is or begins with `label`, depth first."""
         if self.label == label or self.label.startswith(label + " "):

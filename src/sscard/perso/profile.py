@@ -57,6 +57,8 @@ class Profile:
         need no table before them. Errors: ProfileError naming the key and what may stand there.
         """
         tree = sources.read(name)
+        if "level" in tree:
+            raise ProfileError(f"{name} is the profile of a PSAM: sscard.sample.new_psam makes it")
         if state:
             tree = sources.in_state(tree, state)
         return _profile(name, sources.with_settings(tree, overrides or {}))

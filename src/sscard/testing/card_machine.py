@@ -100,6 +100,7 @@ class CardMachine(RuleBasedStateMachine):
         super().__init__()
         self.card: Card | None = None
         self.power: Powered
+        self._inserted: Powered | None = None
         self.log: list[Line] = []
         self._watch = Watch(())
         self._told = False
@@ -114,11 +115,22 @@ class CardMachine(RuleBasedStateMachine):
         self.insert(self.card.power_on(), CardLine(self.profile, settings))
 
     def insert(self, power: Powered, heading: Line | None = None) -> None:
-        """Begin the sequence with the card behind `power`; `heading` is the script's first line."""
-        self.power = power
+        """Begin the sequence with the card behind `power`; `heading` is the script's first line.
+
+        What was in before is closed, if it can be, as this one is when the sequence ends.
+        """
+        self._take_out()
+        self.power = self._inserted = power
         self.log = [heading or Comment(comment="the card that was in the reader")]
         self._watch = Watch(self.monitors())
         self._watch.see(Power("on"))
+
+    def _take_out(self) -> None:
+        """Close the port to somebody's reader: the next sequence opens it anew."""
+        close = getattr(self._inserted, "close", None)
+        self._inserted = None
+        if close is not None:
+            close()
 
     def monitors(self) -> Sequence[Monitor]:
         """Return fresh monitors for a card; all of them, unless a subclass knows better."""
@@ -190,11 +202,14 @@ class CardMachine(RuleBasedStateMachine):
         """Do what comes last in a sequence that went well: read back, compare."""
 
     def teardown(self) -> None:
-        """Finish; or, when a rule failed by itself, say what had been sent."""
-        if sys.exception() is None:
-            self.finish()
-        elif not self._told:
-            note(self.script)
+        """Finish; or, when a rule failed by itself, say what had been sent. Close the port."""
+        try:
+            if sys.exception() is None:
+                self.finish()
+            elif not self._told:
+                note(self.script)
+        finally:
+            self._take_out()
 
 
 class _Port:

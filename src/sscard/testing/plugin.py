@@ -6,13 +6,15 @@ until a test asks for one of its fixtures. What the fixtures do is in `sscard.te
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from sscard.card import Card
-    from sscard.testing.kit import Kit, PcscReader, Trace
+    from sscard.errors import ProfileError
+    from sscard.testing.kit import Kit, PcscReader, Trace, Wanted
     from sscard.transport.pcscd import PrivatePcscd
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 _KIT = pytest.StashKey["Kit"]()
+_PRESENT = pytest.StashKey["Wanted"]()
+"""What the card in a real reader is said to be."""
 _MARKER = (
     "sscard(profile='sample', state=None, overrides={}, faults=(), link='apdu',"
     " interface='contact'): the card of the sscard_ fixtures; profile may name a state, such as"
@@ -51,8 +55,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known. Errors: `pytest.UsageError` for a card of no profile in a reader."""
     config.addinivalue_line("markers", _MARKER)
+    if config.getoption("--sscard-reader") is not None:
+        config.stash[_PRESENT] = _said_to_be(config.getoption("--sscard-reader-card"))
+
+
+def _said_to_be(words: str) -> "Wanted":
+    from sscard.errors import ProfileError  # noqa: PLC0415
+    from sscard.testing.kit import in_a_reader  # noqa: PLC0415
+
+    try:
+        return in_a_reader(words)
+    except ProfileError as error:
+        raise pytest.UsageError(f"--sscard-reader-card: {_with_states(error)}") from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,15 +99,16 @@ def _sscard_kit(request: pytest.FixtureRequest) -> "Kit":
     for mark in (*request.node.iter_markers("sscard"),)[::-1]:  # the closest has the last word
         words |= mark.kwargs
         if mark.args:
-            pytest.fail("@pytest.mark.sscard takes keywords only: profile='pin-blocked'", False)
+            raise _failure("@pytest.mark.sscard takes keywords only: profile='pin-blocked'")
+    known = [field.name for field in fields(Wanted)]
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise _failure(f"@pytest.mark.sscard takes {', '.join(known)}; not {', '.join(unknown)}")
     with _marker_errors():
-        try:
-            wanted = Wanted(**words)
-        except TypeError as error:
-            raise _usage(f"{error}; it takes {_MARKER}") from None
+        wanted = Wanted(**words)
     reader = request.config.getoption("--sscard-reader")
     if reader is not None:
-        reason = unsuitable(wanted, request.config.getoption("--sscard-reader-card"))
+        reason = unsuitable(wanted, request.config.stash[_PRESENT])
         if reason:
             pytest.skip(reason)
     kit = request.node.stash[_KIT] = Kit(wanted, reader)
@@ -108,7 +125,7 @@ def sscard_card(_sscard_kit: "Kit") -> "Card":
 
 @pytest.fixture
 def sscard_profile(_sscard_kit: "Kit") -> "Callable[..., Card]":
-    """`sscard_profile(name, **overrides)`: a new emulated card of a profile, or in a state."""
+    """`sscard_profile(name, state=None, **overrides)`: a new emulated card of a profile."""
     _needs_emulator(_sscard_kit, "sscard_profile makes emulated cards")
     return _sscard_kit.make
 
@@ -130,9 +147,9 @@ def sscard_reader(_sscard_kit: "Kit") -> Iterator[Any]:
         except PyscardAbsent as error:
             if _sscard_kit.reader_name is None:
                 pytest.skip(str(error))
-            pytest.fail(str(error), pytrace=False)
+            raise _failure(str(error)) from None
         except TransportError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise _failure(str(error)) from None
         yield reader
 
 
@@ -176,18 +193,25 @@ def sscard_pcsc(_sscard_kit: "Kit", request: pytest.FixtureRequest) -> "Iterator
 def _marker_errors() -> Iterator[None]:
     """A card that cannot be made is a slip in the marker: say what there is, without traceback."""
     from sscard.errors import ProfileError  # noqa: PLC0415
-    from sscard.states import STATES  # noqa: PLC0415
 
     try:
         yield
     except ProfileError as error:
-        states = f"\nprofile may also be one of the states {', '.join(STATES)}"
-        known = "" if not str(error).startswith("there is no profile") else states
-        raise _usage(f"{error}{known}") from None
+        raise _failure(f"@pytest.mark.sscard: {_with_states(error)}") from None
 
 
-def _usage(text: str) -> BaseException:
-    return pytest.fail.Exception(f"@pytest.mark.sscard: {text}", pytrace=False)
+def _with_states(error: "ProfileError") -> str:
+    """Name the states, too, where a profile was not found: they stand for one."""
+    from sscard.states import STATES  # noqa: PLC0415
+
+    if not str(error).startswith("there is no profile"):
+        return str(error)
+    return f"{error}\nprofile may also be one of the states {', '.join(STATES)}"
+
+
+def _failure(text: str) -> BaseException:
+    """What ends a test with these words alone, without traceback."""
+    return pytest.fail.Exception(text, pytrace=False)
 
 
 def _needs_emulator(kit: "Kit", what: str) -> None:

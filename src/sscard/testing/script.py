@@ -124,6 +124,7 @@ class Script:
 
 OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
 
+_NO_BYTES = "-"
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _GAP = re.compile(r"\s{2,}|\t")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(#|//|;)(.*)$")
@@ -215,8 +216,10 @@ def _random(text: str) -> tuple[bytes, ...]:
 
 
 def _command(body: str) -> tuple[str, bytes]:
-    """Return name and bytes of `[name] hex ..`; ValueError when the border is not clear."""
+    """Return name and bytes of `[name] hex ..`, or `[name] -`; ValueError when it is not clear."""
     tokens = body.split()
+    if tokens[-1:] == [_NO_BYTES]:
+        return " ".join(tokens[:-1]).removesuffix(":"), b""
     if tokens and all(_is_hex(token) for token in tokens):
         return "", bytes.fromhex("".join(tokens))
     name, colon, digits = body.partition(":")
@@ -288,7 +291,7 @@ def _expect(tokens: list[str]) -> Expect:
         raise ValueError(f"{status!r} is not a status word of four hex digits or ?")
     if not data:
         return Expect(sw)
-    if data == ["-"]:
+    if data == [_NO_BYTES]:
         return Expect(sw, "")
     return Expect(sw, "??*" if data == ["data"] else _pattern(data))
 
@@ -362,5 +365,7 @@ def _name(name: str, digits: str, width: int) -> str:
 
 def _digits(command: bytes) -> str:
     """Return header and data apart: `0020000003 123456`."""
+    if not command:
+        return _NO_BYTES
     digits = command.hex().upper()
     return digits if len(command) <= 6 else f"{digits[:10]} {digits[10:]}"

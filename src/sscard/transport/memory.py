@@ -8,12 +8,12 @@ Source: pcsc, vpcd rules 5 and 6.
 """
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from sscard.errors import PowerLoss, TransportError
 from sscard.transport.port import CardPort, Link
 
-__all__ = ["Live", "MemoryPort", "PowerSource", "PoweredSlot"]
+__all__ = ["Live", "MemoryPort", "PowerSource", "PoweredSlot", "as_port"]
 
 
 class Live(Protocol):
@@ -115,6 +115,18 @@ class PoweredSlot:
 
     def __repr__(self) -> str:
         return f"PoweredSlot({self._card!r}, link={self._link!r})"
+
+
+def as_port(card: CardPort | PowerSource, link: Link) -> CardPort:
+    """Return a `CardPort` as it is, anything else that can be powered on in a `PoweredSlot`.
+
+    Errors: `TransportError` for what is no card: a profile's name, a card that has power already.
+    """
+    if not hasattr(card, "power_on"):
+        raise TransportError(f"{card!r} is no card to put in: it cannot be powered on")
+    if hasattr(card, "transmit"):  # isinstance would ask for its ATR
+        return cast("CardPort", card)
+    return PoweredSlot(card, link=link)
 
 
 class MemoryPort:

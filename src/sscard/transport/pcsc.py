@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -286,7 +287,9 @@ def _readers() -> list[Any]:
     try:
         return list(readers())
     except (SmartcardException, BaseSCardException) as error:  # the latter is none of the former
-        raise ReaderAbsent(f"pcscd does not answer: {error}") from error
+        raise ReaderAbsent(
+            f"pcscd does not answer: start it (on Windows the Smart Card service): {error}"
+        ) from error
 
 
 def _listed(name: str) -> bool:
@@ -346,15 +349,17 @@ def _look_after(
 
 
 @contextmanager
-def watched(name: str, listener: Callable[[bytes, bytes, str], object]) -> Iterator[Any]:
+def watched(
+    name: str, listener: Callable[[bytes, bytes, str], object], opened: Callable[[str], object]
+) -> Iterator[Any]:
     """Give pyscard's own reader of a name, each of whose connections tells what passes.
 
     Until the end of the block it is the only one in `smartcard.System.readers()`, so that a
     program that takes the first reader takes this one. `listener` gets every command with its
-    answer, data and status word, and ""; or with b"" and why no answer came.
-    Errors: `ReaderAbsent`.
+    answer, data and status word, and ""; or with b"" and why no answer came. `opened` hears of
+    each "connect" and "reconnect". Errors: `ReaderAbsent`.
     """
-    reader = _WatchedReader(_named(name), listener)
+    reader = _WatchedReader(_named(name), partial(_Watch, listener, opened))
     methods = ReaderFactory.factorymethods
     before = list(methods)
     methods[:] = [lambda groups=None: [reader]]
@@ -367,12 +372,21 @@ def watched(name: str, listener: Callable[[bytes, bytes, str], object]) -> Itera
 class _WatchedReader:
     """A reader in all but `createConnection`."""
 
-    def __init__(self, reader: Any, listener: Callable[[bytes, bytes, str], object]) -> None:
+    def __init__(self, reader: Any, watch: Callable[[], "_Watch"]) -> None:
         self._reader = reader
-        self._listener = listener
+        self._watch = watch
 
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
-        return _WatchedConnection(self._reader.createConnection(), _Watch(self._listener))
+        return _WatchedConnection(self._reader.createConnection(), self._watch())
+
+    def _by_hand(self, *_: object) -> None:
+        """What a reader in process can do. Errors: `TransportError`, always."""
+        raise TransportError(
+            f"{self}: the card in a real reader is moved by hand; a test that moves cards"
+            " makes them with sscard_card or sscard_profile, and is then skipped here"
+        )
+
+    insert = remove = swap = _by_hand
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
@@ -398,12 +412,17 @@ class _WatchedConnection(CardConnectionDecorator):  # type: ignore[misc]  # pysc
 
 
 class _Watch(CardConnectionObserver):  # type: ignore[misc]
-    def __init__(self, listener: Callable[[bytes, bytes, str], object]) -> None:
+    def __init__(
+        self, listener: Callable[[bytes, bytes, str], object], opened: Callable[[str], object]
+    ) -> None:
         self._listener = listener
+        self._opened = opened
         self._command = b""
 
     def update(self, connection: Any, event: Any) -> None:
-        if event.type == "command" and isinstance(event.args[0], list):
+        if event.type in ("connect", "reconnect"):
+            self._opened(event.type)
+        elif event.type == "command" and isinstance(event.args[0], list):
             self._command = bytes(event.args[0])
         elif event.type == "response" and self._command:
             data, sw1, sw2 = event.args

@@ -1,5 +1,7 @@
 """Answers in words: the status word, and the data as the command that asked for them says."""
 
+from dataclasses import replace
+
 from sscard.inspect.explaining.ber import explain_ber, is_ber, is_template
 from sscard.inspect.explaining.bitfields import explain_afl, explain_aip, explain_cid, explain_iad
 from sscard.inspect.explaining.catalogue import PSAM
@@ -15,7 +17,7 @@ __all__ = ["explain_answer", "explain_status"]
 
 _KEY_LIST, _FILE_LIST = 0xD1, 0xD2
 _KEY_ROW, _FILE_ROW = 9, 5
-_PSE = 2
+_SSSE, _PSE = 1, 2
 _OPENING = 28
 
 
@@ -49,7 +51,7 @@ def _data(
             return own
     match command.ins:
         case 0xB2:
-            return explain_record_bytes(data, directory)
+            return _record_read(data, domain, directory)
         case 0xB0:
             return Explanation("file bytes", "", data, secret=domain not in (0, _PSE, PSAM))
         case 0x84:
@@ -66,6 +68,16 @@ def _data(
             return _file_list(data)
         case _:
             return _guessed(data, directory)
+
+
+def _record_read(data: bytes, domain: int | None, directory: int | None) -> Explanation:
+    """A record of a file; one that no table knows may be anything, the holder's data too."""
+    record = explain_record_bytes(data, directory)
+    if is_template(data):
+        return record
+    social = domain in (_SSSE, None)
+    known = bool(record.parts) and all(part.ref for part in record.parts)
+    return replace(record, secret=not known and (social or data[:1] == b"\x70"))
 
 
 def _guessed(data: bytes, directory: int | None) -> Explanation:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sscard.errors import SscardError
 from sscard.iso import tlv
-from sscard.testing.faults.base import Fault, When, Wrapper
+from sscard.testing.faults.base import Fault, When, Wrapper, at_least, which
 from sscard.transport.port import CardPort
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _GPO, _GENERATE_AC = 0xA8, 0xAE
+_GET_RESPONSE = b"\xc0"
 _FORMAT_1 = {
     _GPO: (("AIP", 2), ("AFL", None)),
     _GENERATE_AC: (("CID", 1), ("ATC", 2), ("AC", 8), ("IAD", None)),
@@ -40,7 +41,8 @@ class AnswerField(NamedTuple):
 def answer_fields(answer: bytes, command: bytes = b"") -> tuple[AnswerField, ...]:
     """Take an answer apart: BER-TLV by paths like `6F/A5/50`, simple-TLV, or `data`; then `SW`.
 
-    `command` names the parts of GPO's and GENERATE AC's answers. Shapes: `answer` has at least
+    `command` names the parts of GPO's and GENERATE AC's answers; for the answer to a GET RESPONSE
+    it is the command before. Shapes: `answer` has at least
     the two bytes of a status word; fields do not overlap.
     """
     data = answer[:-2]
@@ -59,6 +61,7 @@ def garbled(when: When = None, mask: bytes = b"\xff") -> Fault:
     """The answer's bytes, status word included, are XORed with `mask`, over and over."""
     if not any(mask):
         raise SscardError("a mask without a bit garbles nothing")
+    which(when)
 
     def garble(answer: bytes, command: bytes) -> bytes:
         return bytes(byte ^ mask[at % len(mask)] for at, byte in enumerate(answer))
@@ -68,6 +71,8 @@ def garbled(when: When = None, mask: bytes = b"\xff") -> Fault:
 
 def truncated(length: int, when: When = None) -> Fault:
     """Only the first `length` bytes of an answer arrive; below 2 there is no status word."""
+    at_least(0, length, "an answer has 0 bytes or more")
+    which(when)
     return Fault(
         f"answer of {length} bytes",
         lambda port: _Changed(port, when, lambda answer, command: answer[:length]),
@@ -80,6 +85,7 @@ def altered(field: str | slice, value: bytes | None = None, when: When = None) -
     `field` is a name as `answer_fields` gives it, or a slice of the whole answer. The lengths
     around it stay as they are. An answer without the field passes unchanged.
     """
+    which(when)
 
     def alter(answer: bytes, command: bytes) -> bytes:
         place = field if isinstance(field, slice) else _place(field, answer, command)
@@ -98,8 +104,10 @@ def alterations(exchanges: Iterable[tuple[bytes, bytes]]) -> Iterator[Fault]:
     `exchanges` are its commands and answers; each fault strikes at the command with the number
     the answer had, so the session has to be sent again from the insertion of the card.
     """
+    asked = b""
     for number, (command, answer) in enumerate(exchanges, start=1):
-        for field in answer_fields(answer, command):
+        asked = _asked(command, asked)
+        for field in answer_fields(answer, asked):
             fault = altered(slice(field.start, field.end), when=number)
             yield Fault(f"answer {number}: {field.name} altered", fault.wrap)
 
@@ -109,10 +117,17 @@ class _Changed(Wrapper):
         super().__init__(port)
         self._when = when
         self._change = change
+        self._asked = b""
 
     def answer(self, apdu: bytes) -> bytes:
         answer = self.port.transmit(apdu)
-        return self._change(answer, apdu) if self.due(self._when, apdu) else answer
+        self._asked = _asked(apdu, self._asked)
+        return self._change(answer, self._asked) if self.due(self._when, apdu) else answer
+
+
+def _asked(command: bytes, before: bytes) -> bytes:
+    """The command whose answer comes now: with T=0 GET RESPONSE fetches that of the one before."""
+    return before if command[1:2] == _GET_RESPONSE else command
 
 
 def _place(name: str, answer: bytes, command: bytes) -> slice | None:

@@ -9,10 +9,23 @@ from sscard.errors import SscardError
 from sscard.transport.memory import PoweredSlot
 from sscard.transport.port import CardPort, Link
 
-__all__ = ["Fault", "When", "Wrapper", "faulty"]
+__all__ = ["Fault", "When", "Wrapper", "at_least", "faulty", "which"]
 
 When = int | Callable[[bytes], bool] | None
 """Which commands: the n-th (1 is the first after insertion), those a function picks, or all."""
+
+
+def which(when: When) -> When:
+    """Return `when`. Errors: `SscardError` for the number of a command that never comes."""
+    if isinstance(when, int):
+        at_least(1, when, "commands are counted from 1")
+    return when
+
+
+def at_least(least: float, value: float, rule: str) -> None:
+    """Errors: `SscardError` with the `rule` for a value below `least`."""
+    if value < least:
+        raise SscardError(f"{rule}: not {value}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sscard.card import Card
 from sscard.cos.eeprom import Phase, Tear
 from sscard.cos.rng import Drbg
 from sscard.errors import SscardError
-from sscard.testing.faults.base import Fault, When, Wrapper
+from sscard.testing.faults.base import Fault, When, Wrapper, at_least, which
 from sscard.transport.port import CardPort
 
 __all__ = ["bit_flipped", "bits_flipped", "random_repeating", "random_stuck", "torn"]
@@ -21,6 +21,8 @@ def torn(op: int, when: When, *, phase: Phase = Phase.BEFORE, seed: int = 0) -> 
 
     A command with fewer operations is not torn. The card recovers when it is powered on again.
     """
+    at_least(0, op, "operations are counted from 0")
+    which(when)
     tear = Tear(op, phase, seed)
     return Fault(
         f"torn at operation {op}, {phase.value}",
@@ -46,10 +48,13 @@ def random_repeating(pattern: bytes) -> Fault:
 def bit_flipped(address: int, bit: int, when: When = 1) -> Fault:
     """A bit of the EEPROM flips before a command, behind the chip's back; 0 is the lowest.
 
-    What the card has already parsed into RAM it reads again at its next power-on.
+    What the card has already parsed into RAM it reads again at its next power-on. Errors:
+    `SscardError` for a place the memory does not have, when the fault is put around a card.
     """
     if not 0 <= bit < 8:
         raise SscardError(f"a byte has bits 0 to 7, not {bit}")
+    at_least(0, address, "addresses begin at 0")
+    which(when)
     return Fault(
         f"bit {bit} of {address:05X} flipped",
         wrap_card=lambda port, card: _Flipped(port, card, address, bit, when),
@@ -83,6 +88,9 @@ class _Flipped(Wrapper):
     def __init__(self, port: CardPort, card: Card, address: int, bit: int, when: When) -> None:
         super().__init__(port)
         self._card = card
+        size = len(card.eeprom.memory)
+        if address >= size:
+            raise SscardError(f"the memory ends before {size:05X}: there is no {address:05X}")
         self._place = (address, bit)
         self._when = when
 

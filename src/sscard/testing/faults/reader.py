@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from sscard.errors import PowerLoss
-from sscard.testing.faults.base import Fault, When, Wrapper
+from sscard.testing.faults.base import Fault, When, Wrapper, at_least, which
 from sscard.transport.port import CardMute, CardPort, CardRemoved
 
 __all__ = ["dies", "mute", "removed", "slow", "wrong_atr"]
@@ -18,6 +18,8 @@ def slow(seconds: float, when: When = None, *, virtual: bool = False) -> Fault:
     `virtual`: nothing sleeps, the virtual clock of the emulated card runs on instead.
     """
     name = f"slow by {seconds} s"
+    at_least(0, seconds, "an answer is late by 0 seconds or more")
+    which(when)
     if virtual:
         return Fault(
             name,
@@ -35,11 +37,13 @@ def mute(after: int = 0) -> Fault:
     SCARD_E_NOT_TRANSACTED at a command). vpcd knows no time-out, so there a command is
     answered 6F00; at a reset PC/SC says SCARD_W_UNPOWERED_CARD.
     """
+    at_least(0, after, "a card answers 0 commands or more")
     return Fault(f"mute after {after} commands", lambda port: _Mute(port, after))
 
 
 def dies(after: int) -> Fault:
     """The card answers `after` commands, loses its power in the next, and never comes back."""
+    at_least(0, after, "a card answers 0 commands or more")
     return Fault(f"dead after {after} commands", lambda port: _Dies(port, after))
 
 
@@ -49,6 +53,7 @@ def removed(when: When, *, done: bool = False) -> Fault:
     `done`: the card has carried the command out (or has been torn in it by an inner fault) and
     only its answer is lost; otherwise it never got the command.
     """
+    which(when)
     return Fault("taken out in mid-command", lambda port: _Removed(port, when, done=done))
 
 

@@ -8,7 +8,7 @@ Source: pcsc, "pyscard facts".
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from smartcard import scard
 from smartcard.CardConnection import CardConnection
@@ -20,7 +20,7 @@ from smartcard.Exceptions import (
 )
 from smartcard.reader.Reader import Reader
 
-from sscard.transport.memory import PoweredSlot, PowerSource
+from sscard.transport.memory import PowerSource, as_port
 from sscard.transport.port import CardPort, Link
 from sscard.transport.slot import Disposition, Grip, Slot
 from sscard.transport.slot_rules import SlotError, SlotProblem
@@ -48,8 +48,8 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
 
     `insert`, `remove` and `swap` are what a hand does at the slot; connections that hold the
     card notice as they would with pcscd. They take a card as it is, which then answers as `link`
-    says, or a `CardPort` that brings its own way. `around` gets every card that is put in, and
-    returns what stands in the slot: the card, with somebody who listens.
+    says, or a `CardPort` that brings its own way. `seat` does that in their place: it gets
+    whatever is put in, and returns what stands in the slot.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
         card: CardPort | PowerSource | None = None,
         *,
         link: Link = "apdu",
-        around: Callable[[CardPort], CardPort] | None = None,
+        seat: Callable[[CardPort | PowerSource], CardPort] | None = None,
     ) -> None:
         super().__init__(name)
         self._link: Link = link
-        self._around = around
+        self._seat = seat
         self.slot = Slot(None if card is None else self._port(card))
 
     def insert(self, card: CardPort | PowerSource) -> None:
@@ -78,11 +78,7 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
         self.slot.swap(self._port(card))
 
     def _port(self, card: CardPort | PowerSource) -> CardPort:
-        if hasattr(card, "transmit"):  # a CardPort; isinstance would ask for its ATR
-            port = cast("CardPort", card)
-        else:
-            port = PoweredSlot(card, link=self._link)
-        return port if self._around is None else self._around(port)
+        return as_port(card, self._link) if self._seat is None else self._seat(card)
 
     def createConnection(self) -> Any:  # noqa: N802  # pyscard's name
         """Return a new connection, decorated as pyscard's own are."""
