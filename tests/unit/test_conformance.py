@@ -161,6 +161,8 @@ PROTECTED = {
     "ssse.ef.EF06.sm_update": "enc_mac",
     "ssse.df.DF01.ef.EF05.sm_update": "enc_mac",
     "ssse.df.DF01.ef.EF16.sm_update": "mac",
+    "ssse.df.DF02.ef.EF07.sm_update": "mac",
+    "ssse.df.DF02.ef.EF16.sm_update": "enc_mac",
 }
 
 
@@ -188,7 +190,7 @@ def test_ssse_4_6_4_8_3_10_protection_blocks_and_account(options):
         for file in files
         for form in ("", "/forms", "/replay", "/wrong-key", "/length")
         if (file, form) != ("DF01/EF16", "/length")  # a binary file takes any length
-    ]
+    ] + ["SECURE_MESSAGING/DF02/EF07", "SECURE_MESSAGING/DF02/EF16"]
     assert [name for name in passed if name.startswith(UNPROTECTED)] == line
     assert len(passed) == len(line) + 28 + 7
     live = card.power_on()

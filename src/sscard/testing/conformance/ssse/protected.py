@@ -1,8 +1,8 @@
 """`SECURE_MESSAGING`: updates under line protection (ssse-lb002 3.5, 3.6, 4.6, 4.7).
 
 Which files do is the issuer's choice (`update_sm`): one that does not answers class 04 with 6882,
-and its cases are not run. What is written is what was read before. Cyclic files are left alone:
-a record that was written to them cannot be taken back.
+and its cases are not run. What is written is what was read before; to cyclic files two records,
+which cannot be taken back.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,13 @@ from sscard.testing.conformance.ssse.commands import (
     place_of,
     read_binary,
     read_record,
+    record_length,
     select_ef,
     sfi_of,
     update_binary,
     update_record,
 )
+from sscard.testing.conformance.ssse.frame import opened_file
 from sscard.testing.conformance.ssse.line import line_key
 from sscard.testing.conformance.steps import Open, Send
 
@@ -39,11 +41,13 @@ _WRONG_MAC, _WRONG_LENGTH = Expect.of(0x6988), Expect.of(0x6700)
 
 
 def protected_cases(generation: str) -> Iterator[Case]:
-    """Yield the cases of every file that somebody may update, but for cyclic ones."""
+    """Yield the cases of every file that somebody may update."""
     for directory in VERSIONS[generation]:
         for file in directory.files:
             if file.kind in ("tlv", "transparent") and "K" in file.update:
                 yield from _File(directory, file).cases()
+            elif file.kind == "cyclic" and "K" in file.update:
+                yield _cyclic(directory, file)
 
 
 class _File:
@@ -158,6 +162,62 @@ class _File:
                 f"with a wrong MAC ({title})", command, expect=_WRONG_MAC, spoil=True
             )
             yield self._update(f"({title}) again", command)
+
+
+def _cyclic(directory: Directory, file: Ef) -> Case:
+    place, sfi = place_of(directory), sfi_of(file)
+    name = f"{place}/EF{file.fid & 0xFF:02X}"
+    older, newer = (bytes((byte,)) * record_length(file) for byte in (0x31, 0x32))
+    append = Command(0x00, 0xE2, 0x00, sfi << 3)
+    update = update_record(0, 3, b"", sfi)
+
+    def newest(*rows: bytes) -> tuple[Step, ...]:
+        return tuple(
+            Send(
+                f"READ RECORD {number:02X}",
+                read_record(number, BY_NUMBER, sfi),
+                Expect(form=Form(value=row)),
+            )
+            for number, row in enumerate(rows, 1)
+        )
+
+    return Case(
+        f"SECURE_MESSAGING/{name}",
+        f"records of a cyclic file under line protection, {name}",
+        "ssse-lb002 3.5, 4.6, 4.7",
+        "APPEND RECORD and UPDATE RECORD with a right MAC write a new newest record; a wrong MAC "
+        "and the same bytes again are 6988, a plain command 6982, and write nothing.",
+        (
+            *opened_file(directory, file, file.update),
+            Given("a record", older),
+            Update("APPEND RECORD with a MAC", place, append),
+            *newest(older),
+            Given("another record", newer),
+            Update("APPEND RECORD with a wrong MAC", place, append, _WRONG_MAC, spoil=True),
+            Update("UPDATE RECORD with a MAC", place, update),
+            Again("the same bytes after another challenge"),
+            Send("APPEND RECORD without a MAC", append, Expect.of(0x6982), data_of=_RECORD),
+            *newest(newer, older),
+        ),
+        Effect.LASTING,
+        place,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Let the steps behind it write this record."""
+
+    title: str
+    record: bytes
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return ""
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        bench.kept[_RECORD] = self.record
 
 
 def _other_key(place: str) -> CardKey:
