@@ -515,23 +515,26 @@ def services() -> Any:
     return [*found, outcome(other.connection.connect)]
 
 
-def timed(**words: Any) -> Any:
-    begin = time.monotonic()
+def asked(**words: Any) -> Any:
+    """The reader of the card a request finds, or how it fails, and whether not too early."""
 
     def wait() -> str:
         return CardRequest(**words).waitforcard().connection.getReader()
 
+    begin = time.monotonic()
     found = outcome(wait)
-    return [found, round((time.monotonic() - begin) * 2) / 2]
+    return (
+        found if isinstance(found, str) else [found, time.monotonic() - begin >= words["timeout"]]
+    )
 
 
 @question
 def card_requests() -> Any:
     atr = ATRCardType(list(bytes.fromhex("3B00")))
-    found = [timed(), timed(timeout=0), timed(timeout=None), timed(readers=[second])]
-    found += [timed(readers=readers()[1:]), timed(readers=[second, name])]
-    found += [timed(timeout=0, cardType=atr), timed(timeout=1, cardType=atr)]
-    return [*found, timed(timeout=0.5, newcardonly=True)]
+    found = [asked(), asked(timeout=0), asked(timeout=None), asked(readers=[second])]
+    found += [asked(readers=readers()[1:]), asked(readers=[second, name])]
+    found += [asked(timeout=0, cardType=atr), asked(timeout=1, cardType=atr)]
+    return [*found, asked(timeout=0.5, newcardonly=True)]
 
 
 @question
@@ -542,13 +545,7 @@ def what_a_request_says_of_itself() -> Any:
 
 @question
 def card_events() -> Any:
-    request = CardRequest(timeout=0.3)
-    found = [[repr(card) for card in request.waitforcardevent()]]
-    found += [outcome(request.waitforcardevent)]
-    connection = opened()
-    found += [str(outcome(request.waitforcardevent))]
-    connection.disconnect()
-    return found
+    return [repr(card) for card in CardRequest(timeout=10).waitforcardevent()]
 
 
 for key, ask in questions.items():
