@@ -1,8 +1,9 @@
-"""`ACCOUNT`: the medical account of DF04, as far as no money moves (ssse-lb002 3.10).
+"""`ACCOUNT`: the medical account of DF04, where money ends as it began (ssse-lb002 3.10).
 
 A purchase of nothing is a purchase: it counts, leaves a record in the log, and proves MAC1, MAC2
-and the order of the commands, while the balance stays. Loads need the holder of DLK and are not
-here. A card without an account says so to GET BALANCE, and no case is run.
+and the order of the commands, while the balance stays. The one fen that a load brings, which
+takes the holder of DLK, a purchase spends again. A card without an account says so to GET BALANCE,
+and no case is run.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from sscard.iso.apdu import Command
 from sscard.keys.purse import Transaction
-from sscard.terminal.crypto_source import PurchaseRequest, named_key
+from sscard.terminal.crypto_source import LoadRequest, PurchaseRequest, VaultSource, named_key
 from sscard.terminal.errors import KeyNotHeld, SettlementFailed
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import DONE, Case, Effect, Expect, Form, Step
@@ -24,9 +25,10 @@ _ACCOUNTS = {"deposit": 0x01, "purse": 0x02}
 _ABSENT = "the card has no medical account"
 _TERMINAL = bytes.fromhex("999901000001")
 _MOMENT = bytes.fromhex("20260701103000")
-_DPK = named_key("DPK@DF04")
+_DPK, _DLK = named_key("DPK@DF04"), named_key("DLK@DF04")
+_OTHER_KEYS = "the account's keys are of another algorithm"
 _NO_PIN, _ORDER = Expect.of(0x6982), Expect((0x6985, 0x6901))
-_BEGUN = Form(length=15)
+_BEGUN, _LOAD_BEGUN = Form(length=15), Form(length=16)
 
 
 def account_cases() -> Iterator[Case]:
@@ -100,6 +102,36 @@ def account_cases() -> Iterator[Case]:
         effect=Effect.TRIES,
     )
     yield case(
+        "wrong-mac2",
+        "CREDIT with a wrong MAC2",
+        "9302, the transaction is over and the balance what it was.",
+        Pin(),
+        Balance(keep="first"),
+        Initialize("INITIALIZE FOR LOAD", 0x00, amount=1, expect=Expect(form=_LOAD_BEGUN)),
+        Send("CREDIT FOR LOAD", _credit(bytes(4)), Expect.of(0x9302)),
+        Send("CREDIT FOR LOAD again", _credit(bytes(4)), _ORDER),
+        Balance(keep="second"),
+        Examine("the balance stays", _same),
+        effect=Effect.TRIES,
+    )
+    yield case(
+        "load",
+        "a load of 0.01, spent by a purchase of 0.01",
+        "MAC1 of the load is right, MAC2 is taken and a TAC comes; the balance rises by it and "
+        "falls again. The number of loads rises by one.",
+        Pin(),
+        Balance(keep="first"),
+        Load(),
+        Balance(keep="raised"),
+        Examine("the balance rose by one fen", _raised),
+        Initialize("INITIALIZE FOR LOAD", 0x00, expect=Expect(form=_LOAD_BEGUN), keep="after"),
+        Examine("the sequence number rose by one", _counted),
+        Purchase(1, "DEBIT FOR PURCHASE of 0.01"),
+        Balance(keep="second"),
+        Examine("the balance is what it was", _same),
+        effect=Effect.LASTING,
+    )
+    yield case(
         "purchase",
         "a purchase of 0.00 with the right MAC1",
         "TAC and MAC2 come, MAC2 is right; the sequence number rises by one, the balance stays.",
@@ -116,6 +148,10 @@ def account_cases() -> Iterator[Case]:
 
 def _debit() -> Command:
     return Command(0x80, 0x54, 0x01, 0x00, bytes(4) + _MOMENT + bytes(4), 256)
+
+
+def _credit(mac2: bytes) -> Command:
+    return Command(0x80, 0x52, 0x00, 0x00, _MOMENT + mac2, 256)
 
 
 def _account(bench: Bench) -> int:
@@ -163,16 +199,51 @@ class Initialize:
         """See `Step.run`."""
         data = bytes((self.index,)) + self.amount.to_bytes(4, "big") + _TERMINAL
         command = Command(0x80, 0x50, self.p1, _account(bench), data, 256)
-        expect = self.expect._replace(void=(0x6A81, "the account's keys are of another algorithm"))
+        expect = self.expect._replace(void=(0x6A81, _OTHER_KEYS))
         reply = bench.exchange(self.title, command, expect)
         if self.keep:
             bench.kept[self.keep] = reply.data
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
-    """INITIALIZE FOR PURCHASE of nothing, MAC1 by the source, DEBIT, MAC2 checked by it."""
+class Load:
+    """INITIALIZE FOR LOAD of 0.01, MAC1 checked and MAC2 made by the holder of DLK, CREDIT."""
 
+    title: str = "CREDIT FOR LOAD of 0.01"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return bench.missing_key(_DLK)
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        host, card = bench.source, bench.identity
+        if card is None or not isinstance(host, VaultSource):
+            raise NotRun("needs the holder of DLK: a vault")
+        account, terminal = _account(bench), host.terminal_number()
+        opening = b"\x01" + (1).to_bytes(4, "big") + terminal
+        begin = Command(0x80, 0x50, 0x00, account, opening, 256)
+        expect = Expect(form=_LOAD_BEGUN, void=(0x6A81, _OTHER_KEYS))
+        told = bench.exchange("INITIALIZE FOR LOAD", begin, expect).data
+        bench.kept["before"] = told
+        opened = Transaction(1, account, terminal, _MOMENT)
+        balance, sequence = int.from_bytes(told[:4], "big"), int.from_bytes(told[4:6], "big")
+        request = LoadRequest(opened, balance, sequence, told[8:12], told[12:16])
+        try:
+            mac2 = host.authorise_load(card, request)
+        except KeyNotHeld as error:
+            raise NotRun(str(error)) from error
+        except SettlementFailed as error:
+            bench.require("MAC1", str(error), told)
+            return
+        bench.exchange(self.title, _credit(mac2), Expect(form=Form(length=4)))
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """INITIALIZE FOR PURCHASE, MAC1 by the source, DEBIT, MAC2 checked by it."""
+
+    amount: int = 0
     title: str = "DEBIT FOR PURCHASE of 0.00"
 
     def missing(self, bench: Bench) -> str:
@@ -188,12 +259,12 @@ class Purchase:
             raise NotRun(self.missing(bench))
         terminal = source.terminal_number()
         account = _account(bench)
-        opening = b"\x01" + bytes(4) + terminal
+        opening = b"\x01" + self.amount.to_bytes(4, "big") + terminal
         begin = Command(0x80, 0x50, 0x01, account, opening, 256)
-        expect = Expect(form=_BEGUN, void=(0x6A81, "the account's keys are of another algorithm"))
+        expect = Expect(form=_BEGUN, void=(0x6A81, _OTHER_KEYS))
         told = bench.exchange("INITIALIZE FOR PURCHASE", begin, expect).data
         bench.kept["before"] = told
-        opened = Transaction(0, account + 4, terminal, _MOMENT)
+        opened = Transaction(self.amount, account + 4, terminal, _MOMENT)
         sequence = int.from_bytes(told[4:6])
         request = PurchaseRequest(opened, told[11:15], sequence, told[9], told[10])
         try:
@@ -217,3 +288,8 @@ def _same(bench: Bench) -> str:
 def _counted(bench: Bench) -> str:
     before, after = (int.from_bytes(bench.kept[name][4:6]) for name in ("before", "after"))
     return "" if after == before + 1 else f"it was {before}, and is {after}"
+
+
+def _raised(bench: Bench) -> str:
+    first, raised = (int.from_bytes(bench.kept[name], "big") for name in ("first", "raised"))
+    return "" if raised == first + 1 else f"it was {first}, and is {raised}"
