@@ -120,6 +120,17 @@ def test_a_card_answers_whatever_it_is_sent(domain, data, link):
         assert is_answer(power.transmit(apdu), apdu), apdu.hex(" ")
 
 
+@examples(200)
+@given(
+    apdu=apdus(min_length=4),
+    session=sessions(profile="sample"),
+)
+def test_a_reader_takes_every_command_that_is_long_enough(apdu, session):
+    """pcsc, pyscard facts: a reader takes 4 bytes and more; sessions are for readers, too."""
+    assert len(apdu) >= 4
+    assert all(len(order.data) >= 4 for order in session.orders if order.what == "raw")
+
+
 def test_commands_shrink():
     assert len(smallest(apdus(domain="SSSE"), lambda apdu: True)) <= 5
     assert smallest(apdus(kinds=["raw"]), lambda apdu: len(apdu) > 3) == bytes(4)
@@ -474,6 +485,8 @@ def test_ssse_4_1_a_fault_is_never_taken_for_a_proof(profile, settings_, data):
         (lambda: apdus(kinds=["odd"]), "kinds are"),
         (lambda: apdus(kinds=[]), "kinds are"),
         (lambda: apdus(max_data=256), "0 to 255"),
+        (lambda: apdus(min_length=5), "min_length is 0 to 4"),
+        (lambda: apdus(min_length=-1), "min_length is 0 to 4"),
         (lambda: tlvs(tags=[]), "at least one tag"),
         (lambda: tlvs(tags=[0x9F]), "tag"),
         (lambda: tlvs(depth=-1), "negative"),

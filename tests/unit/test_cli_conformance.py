@@ -140,6 +140,13 @@ def test_a_card_that_lacks_what_its_profile_has(card):
     assert "FAILED   CHECKLIST/version" in sscard("conformance", *other, code=1)
 
 
+def test_a_suite_of_which_no_case_was_chosen_says_so(tmp_path):
+    card = saved(new_card("sample"), tmp_path / "both.img")
+    output = sscard("conformance", "--image", card, "--profile", "sample", "--case", "ATR/*")
+    assert "in all: no case\n" in output
+    assert "in all: \n" not in output
+
+
 def test_bank_keys_of_a_vault(tmp_path):
     bank = saved(new_card("pboc"), tmp_path / "bank.img")
     with FileVault.create(tmp_path / "keys", "secret", Party.BANK, test=True) as vault:

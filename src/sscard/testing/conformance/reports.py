@@ -87,7 +87,8 @@ def _reasons(results: tuple[Result, ...]) -> Iterator[str]:
 def tally(results: tuple[Result, ...]) -> str:
     """Return how many of the results are what, in words."""
     counts = {o: sum(result.outcome is o for result in results) for o in Outcome}
-    return ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
+    told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
+    return told or "no case"
 
 
 def to_json(*reports: Report) -> str:

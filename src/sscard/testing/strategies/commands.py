@@ -14,6 +14,7 @@ __all__ = ["apdus"]
 _KINDS: Final = ("row", "near", "raw")
 _LONGEST: Final = 262
 """Bytes of the longest junk: a short APDU of case 4 has 261."""
+_HEADER: Final = 4
 _CLASSES: Final = (0x00, 0x04, 0x80, 0x84, 0x01, 0x0C, 0x10, 0xFF)
 _FIDS: Final = ("3F00", "DDF1", "DDF2", "DF01", "EF05", "EF06", "EF0A", "0000")
 _NAMES: Final = (
@@ -22,15 +23,20 @@ _NAMES: Final = (
 
 
 def apdus(
-    *, domain: str | None = None, kinds: Sequence[str] = _KINDS, max_data: int = 255
+    *,
+    domain: str | None = None,
+    kinds: Sequence[str] = _KINDS,
+    max_data: int = 255,
+    min_length: int = 0,
 ) -> st.SearchStrategy[bytes]:
     """Command APDUs as bytes, as a terminal would send them.
 
     `domain` is CM, SSSE, PSE or PSAM, and None for any. Of the `kinds`, "row" is a command whose
     class, instruction, P1, P2 and Lc a row of the domain's command table takes (or a SELECT or
     GET RESPONSE), "near" one of these with a single thing wrong, "raw" up to 262 bytes of
-    anything. Data have at most `max_data` bytes, unless a row takes only more. Shrinks to a
-    short command of the first row. Source: cos 3.2, 5.1.
+    anything. Data have at most `max_data` bytes, unless a row takes only more. No command is
+    shorter than `min_length` bytes: 4 for a card behind a reader, which takes no shorter ones.
+    Shrinks to a short command of the first row. Source: cos 3.2, 5.1.
     """
     if domain is not None and domain not in PLACES:
         raise ValueError(f"there is no domain {domain}; there are: {', '.join(PLACES)}")
@@ -38,10 +44,12 @@ def apdus(
         raise ValueError(f"kinds are some of {', '.join(_KINDS)}, not {', '.join(kinds) or 'none'}")
     if not 0 <= max_data <= 255:
         raise ValueError(f"a short APDU has 0 to 255 bytes of data, not {max_data}")
+    if not 0 <= min_length <= _HEADER:
+        raise ValueError(f"min_length is 0 to {_HEADER}, a header, not {min_length}")
     drawn = {
         "row": _forms(domain, max_data),
-        "near": _near_misses(domain, max_data),
-        "raw": st.binary(max_size=_LONGEST),
+        "near": _near_misses(domain, max_data, min_length),
+        "raw": st.binary(min_size=min_length, max_size=_LONGEST),
     }
     return st.one_of(*(drawn[kind] for kind in _KINDS if kind in kinds))
 
@@ -115,12 +123,12 @@ def _get_response(le: int) -> bytes:
 
 
 @st.composite
-def _near_misses(draw: st.DrawFn, domain: str | None, max_data: int) -> bytes:
+def _near_misses(draw: st.DrawFn, domain: str | None, max_data: int, min_length: int) -> bytes:
     """A well-formed command with one byte changed, or cut, or with bytes added."""
     form = draw(_forms(domain, max_data))
     match draw(st.sampled_from(("header", "header", "cut", "longer", "data"))):
-        case "cut":
-            return form[: draw(st.integers(0, len(form) - 1))]
+        case "cut" if len(form) > min_length:
+            return form[: draw(st.integers(min_length, len(form) - 1))]
         case "longer":
             return form + draw(st.binary(min_size=1, max_size=4))
         case "data" if len(form) > 5:

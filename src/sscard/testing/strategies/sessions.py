@@ -119,7 +119,7 @@ def _visit_of(holder: Holder, place: str, *, faults: bool) -> st.SearchStrategy[
     if place == _MEDICAL and holder.account:
         orders += [_account(fault), _account(fault)]
     if faults:
-        raw = apdus(domain="SSSE", max_data=32)
+        raw = apdus(domain="SSSE", max_data=32, min_length=4)
         orders.append(raw.map(lambda apdu: [Order("raw", "SSSE", data=apdu)]))
     way = [Order("select", one) for one in dict.fromkeys(("SSSE", place))]
     parts = st.lists(st.one_of(*orders), max_size=6)
@@ -187,7 +187,9 @@ def _bank_visits(*, faults: bool) -> st.SearchStrategy[list[Order]]:
         scripts,
     ]
     if faults:
-        raw = apdus(domain="PSE", max_data=32).map(lambda apdu: Order("raw", "PSE", data=apdu))
+        raw = apdus(domain="PSE", max_data=32, min_length=4).map(
+            lambda apdu: Order("raw", "PSE", data=apdu)
+        )
         steps.append(raw)
     each = [st.one_of(st.none(), step, step, step) for step in steps]
     loose = st.tuples(*each).map(lambda drawn: [one for one in drawn if one is not None])
