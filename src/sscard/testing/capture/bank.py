@@ -20,6 +20,8 @@ _DIRECTORY_SFI, _ENTRY, _AID = 0x88, 0x61, 0x4F
 _PROPRIETARY, _LOG, _PDOL = 0xA5, 0x9F4D, 0x9F38
 _AIP, _AFL = 0x82, 0x94
 _SFIS = range(1, 31)
+_PATIENCE = 10
+"""Refusals in a row that end a file: no file of the reference's application has more records."""
 _TEMPLATE_SFIS, _TEMPLATE = range(1, 11), 0x70
 
 
@@ -53,7 +55,7 @@ def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
     for sfi in _SFIS:
         seen.at = f"SFI {sfi:02X} of the debit application"
         if sfi != bank.log[0]:
-            for number, reply in records(port, sfi):
+            for number, reply in records(port, sfi, _PATIENCE):
                 if reply.sw == SW.OK:
                     bank.records[sfi, number] = reply.data
     if transaction:
@@ -71,7 +73,7 @@ def _directory(port: Port, seen: Capture, bank: BankCapture) -> None:
     bank.directory_fci = found(selected.data, _PROPRIETARY) or b""
     place = found(bank.directory_fci, _DIRECTORY_SFI) or b"\x01"
     listed = []
-    for number, reply in records(port, place[0]):
+    for number, reply in records(port, place[0], _PATIENCE):
         if reply.sw == SW.OK:
             bank.directory[place[0], number] = reply.data
             listed += [aid for aid in _aids(reply.data) if aid in AIDS]

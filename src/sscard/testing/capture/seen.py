@@ -13,11 +13,12 @@ class SocialCapture:
     """What the social security environment gave.
 
     `records` are those of a file by directory and file, `contents` whole transparent files;
-    `partial` are files that gave some of their records only, `hidden` those that gave none and
-    want a proof; `rules` are read rules that the card has otherwise than its generation's table;
+    `partial` are files that gave some of their records only, `hidden` cyclic ones that gave none
+    and want a proof, with how many records there are, 0 when the card does not tell; `rules` are read rules that the card has otherwise than its generation's table;
     `names` are those of directories that the table calls otherwise; `missing` are directories and
     files the table has and the card has not. `blocked` are directories whose SELECT says that they
-    are, with what a read in them answers.
+    are, with what a read in them answers. `tries` are those the PIN has left, None when the card
+    does not tell.
     """
 
     generation: str = "v2"
@@ -25,11 +26,12 @@ class SocialCapture:
     records: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
     contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
     partial: list[tuple[int, int]] = field(default_factory=list)
-    hidden: list[tuple[int, int]] = field(default_factory=list)
+    hidden: dict[tuple[int, int], int] = field(default_factory=dict)
     rules: dict[tuple[int, int], str] = field(default_factory=dict)
     names: dict[int, bytes] = field(default_factory=dict)
     missing: list[tuple[int, int]] = field(default_factory=list)
     blocked: dict[int, SW] = field(default_factory=dict)
+    tries: int | None = None
 
 
 @dataclass(slots=True)
