@@ -124,10 +124,33 @@ def test_more_tries_than_usual_are_a_higher_limit(tmp_path):
     assert capture(port(new_card(str(written(tmp_path, seen))))).social.tries == 10
 
 
+@pytest.mark.parametrize(("state", "profile"), [
+    ("card-blocked", "v2-social-only"), ("pse-card-blocked", "pboc-only"),
+])  # fmt: skip
+def test_the_only_application_of_a_card_is_told_to_be_blocked(tmp_path, state, profile):
+    seen = capture(port(card_in_state(state, profile)))
+    path = written(tmp_path, seen)
+    assert f"If it is blocked: --state {state}." in told(path.read_text("utf-8"))[0]
+    assert differences(card_in_state(state, profile), card_in_state(state, str(path))) == []
+
+
 def test_a_card_that_is_blocked_whole_is_no_capture():
-    dead = Counted(card_in_state("card-blocked", "v2-social-only"))
-    with pytest.raises(OtherCard, match="answers 6A81 to SELECT of SSSE: it may be blocked"):
-        capture(dead)
+    dead = card_in_state("card-blocked", "sample", {"options.card_block_scope": "card"})
+    with pytest.raises(
+        OtherCard, match="answers 6A81 to SELECT of SSSE and PSE: it may be blocked"
+    ):
+        capture(port(dead))
+
+
+@pytest.mark.parametrize("state", ["app-blocked-permanent", "wrong-version"])
+@pytest.mark.parametrize("profile", ["v1", "v3"])
+def test_a_generation_that_is_not_told_is_seen(tmp_path, state, profile):
+    seen = capture(port(card_in_state(state, profile)))
+    path = written(tmp_path, seen, show_personal=True)
+    told_so = f"the generation: the card does not tell; it looks like {profile}."
+    assert told_so in told(path.read_text("utf-8"))
+    twin = card_in_state(state, str(path))
+    assert differences(card_in_state(state, profile), twin) == []
 
 
 # --- cards unlike the tables ------------------------------------------------------------------

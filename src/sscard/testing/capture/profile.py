@@ -53,7 +53,8 @@ def _base(seen: Capture) -> str:
         base = bank_profile.base_of(seen.bank or BankCapture())
         return _BANK_ALONE.get(base, base)
     generation = (seen.social or SocialCapture()).generation
-    return (_SHAPES if seen.bank is None and not seen.dead else _WITH_BANK)[generation]
+    alone = seen.bank is None and "PSE" not in seen.dead
+    return (_SHAPES if alone else _WITH_BANK)[generation]
 
 
 def _notes(seen: Capture, *, show_personal: bool) -> Iterator[str]:

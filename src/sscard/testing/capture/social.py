@@ -1,6 +1,6 @@
 """The social half of a capture: what every file of the SSSE's tables gives without a proof.
 
-Source: ssse-lb002 2.3, 2.4, 3.7, 4.8.
+Source: ssse-lb002 2.3, 2.4, 3.3, 3.7, 4.8.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,9 @@ __all__ = ["read_social"]
 
 _ISSUER_FILE, _CODE, _VERSION = 0xEF05, 0x01, 0x03
 _DF_NAME = 0x84
+_ALGORITHM_MARK = bytes.fromhex("9F0C8603")
+"""In the FCI of a card whose SSSE works with SM4."""
+_NOT_IN_V1 = 0xDF05
 _SHORTEST = 4
 """Items of the shortest file that tells what a card is; fewer refusals say nothing of a file."""
 _BINARY_MOST = 0x7FFF
@@ -27,7 +30,8 @@ _CHUNK = 0x80
 def read_social(port: Port, seen: Capture) -> None:
     """Read what the SSSE gives into `seen`, if the card has one. Errors: `TransportError`."""
     seen.at = "the SSSE"
-    sw = select(port, SSSE_NAME).sw
+    answer = select(port, SSSE_NAME)
+    sw = answer.sw
     if sw == SW.NOT_SUPPORTED:
         seen.dead.append("SSSE")
     if sw not in SELECTED:
@@ -35,18 +39,29 @@ def read_social(port: Port, seen: Capture) -> None:
     social = seen.social = SocialCapture()
     if sw == SW.FILE_INVALIDATED:
         social.blocked[SSSE_FID] = _probe(port, _ISSUER_FILE)
+        social.generation, social.guessed = _guess(port, answer.data), True
         return
     environment = VERSIONS[social.generation][0]
     table = next(file for file in environment.files if file.fid == _ISSUER_FILE)
     _records(port, environment, table, social)
     issuer = dict(_parsed(social.records.get((SSSE_FID, _ISSUER_FILE), ())))
     version = issuer.get(_VERSION, b"")[:1].decode("ascii", "replace")
-    if f"v{version}" in VERSIONS:
-        social.generation = f"v{version}"
+    social.guessed = f"v{version}" not in VERSIONS
+    social.generation = _guess(port, answer.data) if social.guessed else f"v{version}"
     social.region = issuer.get(_CODE, b"")[:3].hex()
     social.tries = _tries(port)
     for home in VERSIONS[social.generation]:
         _directory(port, home, seen, social)
+
+
+def _guess(port: Port, fci: bytes) -> str:
+    """Return the generation that a card shows without telling it (2.3, 3.3)."""
+    if _ALGORITHM_MARK in fci:
+        return "v3"
+    last = Command(0x00, 0xA4, 0x00, 0x00, _NOT_IN_V1.to_bytes(2), 256)
+    missing = send(port, last).sw == SW.FILE_NOT_FOUND
+    select(port, SSSE_NAME)
+    return "v1" if missing else "v2"
 
 
 def _tries(port: Port) -> int | None:

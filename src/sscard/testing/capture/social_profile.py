@@ -69,6 +69,8 @@ def notes(seen: SocialCapture, *, show_personal: bool) -> Iterator[str]:
     """Yield what was seen and is not carried over."""
     yield "keys, PINs and whatever the SSSE gives under a condition"
     yield "the MAC of the card identification code: made anew under the test key"
+    if seen.guessed:
+        yield f"the generation: the card does not tell; it looks like {seen.generation}"
     for home, sw in seen.blocked.items():
         what = _SPOILED.get(sw, f"blocked: reading it was answered {sw} {sw.meaning}")
         yield f"{_name(home)} is {what}"
