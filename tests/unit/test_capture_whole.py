@@ -1,6 +1,7 @@
 """What a capture keeps: of cards cut off, refused in parts, blocked, or unlike the tables."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from sscard.terminal.errors import OtherCard
 from sscard.testing.capture import Capture, capture, to_toml
 from sscard.testing.compare import Twins, compare
 from sscard.testing.faults import faulty, removed
-from sscard.transport import CardRemoved, MemoryPort, PoweredSlot
+from sscard.transport import CardMute, CardRemoved, MemoryPort, PoweredSlot
 
 PROFILES = [
     "pboc", "pboc-16", "pboc-contactless", "pboc-ec", "pboc-only", "sample",
@@ -22,9 +23,6 @@ PROFILES = [
 CERTIFICATES = {"8F", "90", "92", "93", "9F46"}
 OTHERWISE = {
     "v1-ssf33": {"data differ in 4 bytes, first at 14: MAC"},  # nobody computes SSF33
-    "walk": {"6A82 file or application not found, not 9000 done"},  # the PSE: told as not captured
-    "unpersonalised": {"6A82 file or application not found, not 9000 done"},
-    "full-log": {"6A83 record not found, not 6982 the security status is not satisfied"},
 }
 STATE_COUNTS = {"pse-pin-blocked", "pse-app-blocked"}
 """The state is reached by a transaction more than the captured card's counters tell."""
@@ -87,20 +85,72 @@ def test_a_twin_in_the_state_that_is_told_reads_as_the_card_does(tmp_path, state
         assert set(left) == OTHERWISE.get(state, set())
     assert not signed or any("certificates and signatures" in line for line in told(text))
     blocked = ("blocked", "exhausted")
-    assert bool(names) == (state.startswith(("app-", "card-", "pse-")) and state.endswith(
+    assert bool(names) == (state.startswith(("app-", "card-", "pin-", "pse-")) and state.endswith(
         (*blocked, "-temporary", "-permanent")
     ))  # fmt: skip
 
 
 def test_what_nobody_can_read_is_told():
     text = to_toml(capture(port(card_in_state("full-log"))))
-    assert "records of DF04/EF08, if there are any: they want a proof." in "\n".join(told(text))
+    assert "the 30 records of DF04/EF08: they want a proof, and are blank here." in told(text)
+
+
+def test_a_card_that_looks_for_conditions_first_tells_no_number(tmp_path):
+    """Even the record behind the last one is refused with 6982: there may be none."""
+    refused = {f"00B2{number:02X}4400": "6982" for number in range(1, 255)}
+    card = Counted(card_in_state("full-log"), refused)
+    seen = capture(card)
+    assert seen.social.hidden[0xDF04, 0xEF08] == 0
+    assert "records of DF04/EF08, if there are any: they want a proof." in told(to_toml(seen))
+    assert sum(sent[4:8] == "1F44" for sent in card.sent) == 1
+    assert not any(sent[4:8] == "2044" for sent in card.sent)  # 30 of the table, and one
+    new_card(str(written(tmp_path, seen)))
+
+
+@pytest.mark.parametrize(("state", "tries"), [("pin-blocked", 0), ("one-try-left", 1)])
+def test_the_tries_of_the_pin_are_seen_and_stay(tmp_path, state, tries):
+    card = card_in_state(state)
+    seen = capture(port(card))
+    assert seen.social.tries == capture(port(card)).social.tries == tries
+    path = written(tmp_path, seen)
+    names = re.findall(r"--state ([a-z-]+)", path.read_text("utf-8"))
+    assert names == ([] if tries else ["pin-blocked"])
+    twin = card_in_state("pin-blocked", str(path)) if names else new_card(str(path))
+    assert capture(port(twin)).social.tries == tries
+
+
+def test_more_tries_than_usual_are_a_higher_limit(tmp_path):
+    seen = capture(port(new_card("sample", {"ssse.pin.limit": 10})))
+    assert capture(port(new_card(str(written(tmp_path, seen))))).social.tries == 10
+
+
+@pytest.mark.parametrize(("state", "profile"), [
+    ("card-blocked", "v2-social-only"), ("pse-card-blocked", "pboc-only"),
+])  # fmt: skip
+def test_the_only_application_of_a_card_is_told_to_be_blocked(tmp_path, state, profile):
+    seen = capture(port(card_in_state(state, profile)))
+    path = written(tmp_path, seen)
+    assert f"If it is blocked: --state {state}." in told(path.read_text("utf-8"))[0]
+    assert differences(card_in_state(state, profile), card_in_state(state, str(path))) == []
 
 
 def test_a_card_that_is_blocked_whole_is_no_capture():
-    dead = Counted(card_in_state("card-blocked", "v2-social-only"))
-    with pytest.raises(OtherCard, match="answers 6A81 to SELECT of SSSE: it may be blocked"):
-        capture(dead)
+    dead = card_in_state("card-blocked", "sample", {"options.card_block_scope": "card"})
+    with pytest.raises(
+        OtherCard, match="answers 6A81 to SELECT of SSSE and PSE: it may be blocked"
+    ):
+        capture(port(dead))
+
+
+@pytest.mark.parametrize("state", ["app-blocked-permanent", "wrong-version"])
+@pytest.mark.parametrize("profile", ["v1", "v3"])
+def test_a_generation_that_is_not_told_is_seen(tmp_path, state, profile):
+    seen = capture(port(card_in_state(state, profile)))
+    path = written(tmp_path, seen, show_personal=True)
+    told_so = f"the generation: the card does not tell; it looks like {profile}."
+    assert told_so in told(path.read_text("utf-8"))
+    twin = card_in_state(state, str(path))
+    assert differences(card_in_state(state, profile), twin) == []
 
 
 # --- cards unlike the tables ------------------------------------------------------------------
@@ -163,7 +213,8 @@ def test_a_record_with_a_condition_hides_no_other(tmp_path):
     whole = capture(port(new_card("sample"))).social.records[place]
     assert seen.social.records[place] == [whole[0], *whole[2:]]
     text = to_toml(seen, show_personal=True)
-    assert "records of DDF1/EF06 that want a proof, beside others that are free." in told(text)
+    partly = "records of DDF1/EF06 that the card did not give, beside others that it did."
+    assert partly in told(text)
     twin = new_card(str(written(tmp_path, seen, show_personal=True)))
     assert capture(port(twin)).social.records[place][2:] == whole[2:]
 
@@ -172,9 +223,9 @@ def test_a_file_that_refuses_is_not_asked_for_ever():
     card = Counted(new_card("sample", {"ssse.ef.EF06.read": "PIN"}))
     assert capture(card).social.rules[SSSE_FID, 0xEF06] == "N"
     below = card.sent.index("00A4000002DF0100")
-    assert [sent for sent in card.sent[:below] if sent.startswith("00B2") and sent[6:8] == "34"] == [
-        "00B2013400", "00B2023400", "00B2033400"
-    ]  # fmt: skip
+    assert [
+        sent for sent in card.sent[:below] if sent.startswith("00B2") and sent[6:8] == "34"
+    ] == [f"00B2{number:02X}3400" for number in range(1, 9)]  # the seven of the table, and one
 
 
 def test_an_item_that_is_no_tlv_is_kept_as_it_is(tmp_path):
@@ -184,6 +235,52 @@ def test_an_item_that_is_no_tlv_is_kept_as_it_is(tmp_path):
     assert odd.hex().upper() in text
 
 
+# --- without contacts ---------------------------------------------------------------------------
+
+
+class Near(PoweredSlot):
+    """A card on a contactless reader."""
+
+    def __init__(self, card):
+        super().__init__(SimpleNamespace(
+            power_on=lambda *, link: card.power_on(link=link, interface="contactless")
+        ))  # fmt: skip
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_the_ppse_and_what_it_leads_to_come_along(tmp_path, transaction):
+    settings = {
+        "pse.df.DF02.dgi.9102": "A51CBF0C196117"
+        "4F08A0000003330101015008"
+        + b"NEARBANK".hex().upper() + "870101",
+        "pse.df.DF01.dgi.9103": "A5215008" + b"NEARBANK".hex().upper() + "9F38039F66049F1101015F2D027A68BF0C059F4D020B0A",
+    }  # fmt: skip
+    cards = [new_card("pboc-contactless", settings) for _ in range(2)]
+    seen = capture(MemoryPort(Near(cards[0])), transaction=transaction)
+    assert seen.bank.proximity_fci.hex().upper() == settings["pse.df.DF02.dgi.9102"][4:]
+    twin = new_card(str(written(tmp_path, seen, show_personal=True)))
+    both = Twins(MemoryPort(Near(cards[1])), MemoryPort(Near(twin)))
+    assert compare(both, conformance=False) == []
+    for terms in ("26000000", "36800000"):
+        both.reset()
+        both.transmit(bytes.fromhex("00A4040008A000000333010101"))
+        both.transmit(bytes.fromhex(f"80A80000068304{terms}00"))
+    assert both.differences == []
+    contacts = "6a82", new_card("pboc-contactless", settings), twin
+    for card in contacts[1:]:
+        answer = card.power_on().transmit(bytes.fromhex("00A404000E325041592E5359532E4444463031"))
+        assert answer.hex() == contacts[0]
+
+
+def test_a_pse_without_a_debit_application_is_one(tmp_path):
+    seen = capture(port(card_in_state("unpersonalised")))
+    text = to_toml(seen)
+    assert "the debit application: the card did not give one." in told(text)
+    twin = capture(port(new_card(str(written(tmp_path, seen)))))
+    assert twin.bank == seen.bank
+    assert not twin.bank.selected
+
+
 # --- cut off ----------------------------------------------------------------------------------
 
 
@@ -191,13 +288,16 @@ def test_a_capture_cut_off_anywhere_keeps_what_was_read(tmp_path):
     card = Counted(new_card("sample"))
     whole = capture(card)
     ends = set()
-    for number in range(3, len(card.sent), 5):
+    for number in range(3, len(card.sent), 11):
         gone = faulty(new_card("sample"), removed(when=number))
         seen = capture(MemoryPort(gone))
         ends.add(seen.at)
         assert seen.cut == f"the card was taken out in command {number}"
-        assert seen.social.records.items() <= whole.social.records.items()
-        if seen.bank is None:
+        for place, given in seen.social.records.items():
+            assert given == whole.social.records[place][: len(given)]
+            cut_here = given != whole.social.records[place]
+            assert not cut_here or place in seen.social.partial
+        if seen.bank is None or not seen.bank.selected:
             assert not seen.at.startswith("SFI")
         else:
             assert seen.bank.records.items() <= whole.bank.records.items()
@@ -206,10 +306,58 @@ def test_a_capture_cut_off_anywhere_keeps_what_was_read(tmp_path):
         assert told(text)[0] == (
             f"what the card gives from {seen.at} on, for reading ended there: {seen.cut}."
         )
-        if number % 20 == 3:
+        if number % 66 == 3:
             new_card(str(tmp_path / "seen.toml"))
-    assert {"the SSSE", "EF05 of DF01 of the SSSE"} <= ends
+            new_card(str(written(tmp_path, seen, show_personal=True)))
+    assert "the SSSE" in ends
+    assert any(" of DF01 of the SSSE" in end for end in ends)
     assert any(end.startswith("SFI") for end in ends)
+
+
+def test_of_a_file_cut_off_the_records_read_are_kept():
+    card = Counted(new_card("sample"))
+    capture(card)
+    fourth = card.sent.index("00B2043400")
+    seen = capture(MemoryPort(faulty(new_card("sample"), removed(when=fourth + 1))))
+    assert seen.at == "EF06 of the SSSE"
+    assert len(seen.social.records[SSSE_FID, 0xEF06]) == 3
+    assert "张测试" in to_toml(seen, show_personal=True)
+
+
+def test_a_card_that_dies_is_no_whole_capture():
+    """It answers 6F00 to everything (cos 1.4): what was read before is no less read."""
+
+    class Dead(Counted):
+        alive = 30
+
+        def transmit(self, apdu):
+            answer = super().transmit(apdu)
+            return answer if len(self.sent) <= self.alive else b"\x6f\x00"
+
+    card = Dead(new_card("sample"))
+    seen = capture(card)
+    assert seen.cut == "the card answers 6F00 to everything"
+    assert len(card.sent) == Dead.alive + 3
+    assert seen.social.records[SSSE_FID, 0xEF06]
+    Dead.alive = 0
+    with pytest.raises(CardMute):
+        capture(Dead(new_card("sample")))
+
+
+def test_refusals_of_single_records_hide_no_other(tmp_path):
+    """Four in a row want a proof, one is out of order: the fifth and the seventh are there."""
+    refused = dict.fromkeys([f"00B20{number}3400" for number in (1, 2, 3, 4)], "6982")
+    seen = capture(Counted(new_card("sample"), refused | {"00B2063400": "6581"}))
+    whole = capture(port(new_card("sample"))).social.records[SSSE_FID, 0xEF06]
+    assert seen.social.records[SSSE_FID, 0xEF06] == [whole[4], whole[6]]
+    assert (SSSE_FID, 0xEF06) not in seen.social.rules
+    new_card(str(written(tmp_path, seen, show_personal=True)))
+
+
+def test_a_record_of_the_bank_behind_refused_ones_is_read():
+    refused = dict.fromkeys(["00B2011400", "00B2021400", "00B2031400"], "6985")
+    card = Counted(new_card("pboc"), refused | {"00B2041400": "7003500141" + "9000"})
+    assert capture(card).bank.records[2, 4].hex() == "7003500141"
 
 
 def test_a_card_gone_before_anything_was_read_is_an_error():

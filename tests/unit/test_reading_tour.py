@@ -1,7 +1,13 @@
 """What `compare` reads of two cards, what it lets them decide, and what it tells."""
 
+import pytest
 from bank_till import AT, Bank, till
 
+from sscard.cli.conformance_profile import bank_keys
+from sscard.iso.tlv import find
+from sscard.keys.vault import BankVault, Party
+from sscard.perso.profile import Profile
+from sscard.perso.roots import demo_vault
 from sscard.sample import new_card
 from sscard.states import card_in_state
 from sscard.testing.compare import Twins, compare
@@ -52,6 +58,73 @@ def test_the_decision_on_an_accepted_transaction_is_compared():
     found = compare(both, conformance=False, transactions=True)[read:]
     [tc] = [difference for difference in found if difference.command.startswith("80AE40")]
     assert (tc.expected[4:6], tc.seen[4:6]) == ("40", "80")
+
+
+class Heard(MemoryPort):
+    """A port that keeps what went by."""
+
+    def __init__(self, card):
+        super().__init__(PoweredSlot(card))
+        self.log = []
+
+    def transmit(self, apdu):
+        answer = super().transmit(apdu)
+        self.log.append((apdu.hex().upper(), answer.hex().upper()))
+        return answer
+
+
+@pytest.mark.parametrize("profile", ["pboc", "pboc-ec", "sample"])
+def test_an_issuer_approves_either_card_by_its_own_cryptogram(profile):
+    """Two cards of one bank with PANs of their own: other keys, and the same decisions."""
+    pse = Profile.load(profile).pse
+    held = dict(pse.directories[0].dgis)
+    other = {
+        f"pse.df.DF01.dgi.{dgi:04X}": held[dgi].hex().replace("621095", "621094")
+        for dgi in (0x0101, 0x0201)  # track 2 and PAN
+    }
+    pan = find(held[0x0201], 0x5A).hex().rstrip("f")
+    other["pse.df.DF01.pan"] = pan.replace("621095", "621094")
+    ports = Heard(new_card(profile)), Heard(new_card(profile, other))
+    both = Twins(*ports)
+    compare(both, conformance=False, transactions=True, issuer=bank_keys(profile, {}))
+    arpcs = []
+    for port in ports:
+        [(proof, answer)] = [entry for entry in port.log if entry[0].startswith("00820000")]
+        assert answer == "9000"
+        arpcs.append(proof)
+        second = port.log[port.log.index((proof, answer)) + 1]
+        assert second[0].startswith("80AE4000")
+        assert second[1][4:6] == "40"
+        assert second[1].endswith("9000")
+    assert arpcs[0] != arpcs[1]
+    assert not [found for found in both.differences if found.command.startswith(("80AE", "0082"))]
+
+
+def test_a_card_that_takes_any_arpc_is_found():
+    """Keys of another bank: our card refuses the ARPC, one without a check approves."""
+
+    class Credulous(Heard):
+        def transmit(self, apdu):
+            answer = super().transmit(apdu)
+            return b"\x90\x00" if apdu.startswith(b"\x00\x82\x00\x00") else answer
+
+    own = demo_vault("pboc", Party.BANK)
+    both = Twins(Heard(new_card("pboc", {"pse.df.DF01.key.AC.mdk": "11" * 16})),
+                 Credulous(new_card("pboc", {"pse.df.DF01.key.AC.mdk": "11" * 16})))  # fmt: skip
+    found = compare(both, conformance=False, transactions=True, issuer=BankVault(own))
+    assert [difference.seen for difference in found] == ["9000"]
+    assert found[0].command.startswith("00820000")
+
+
+def test_a_second_cryptogram_is_asked_for_with_cdol2():
+    """CDOL2 is longer than CDOL1: with the length of the other both cards only said 6700."""
+    port = Heard(new_card("pboc"))
+    compare(Twins(port, Heard(new_card("pboc"))), conformance=False, transactions=True)
+    asked = [answer for sent, answer in port.log if sent.startswith("80AE")]
+    assert [answer[-4:] for answer in asked].count("6700") == 0
+    online = next(at for at, (sent, _) in enumerate(port.log) if sent.startswith("80AE80"))
+    assert port.log[online + 1][0].startswith("80AE0000")
+    assert port.log[online + 1][1].endswith("9000")
 
 
 def test_what_follows_from_a_failed_select_is_counted_not_told():

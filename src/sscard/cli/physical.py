@@ -2,14 +2,18 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sscard.cli.exits import INTERRUPTED, ExitCode
 from sscard.cli.output import note, stdout, write_json
 from sscard.cli.settings import ImageArgument, JsonOption, refuse_existing
+from sscard.cli.vaults import Held
 from sscard.errors import TransportError
+
+if TYPE_CHECKING:
+    from sscard.keys.vault import BankVault
 
 __all__ = ["capture", "compare"]
 
@@ -31,6 +35,21 @@ def compare(
             "--transactions", help="Let both bank applications decide on three: their ATCs rise."
         ),
     ] = False,
+    bank_vault: Annotated[
+        Path | None,
+        typer.Option(
+            "--bank-vault",
+            metavar="FILE",
+            help="Keys of both bank applications: with --transactions, a fourth is approved.",
+        ),
+    ] = None,
+    bank_passphrase: Annotated[
+        str | None, typer.Option("--bank-passphrase", help="Of that file.")
+    ] = None,
+    session_keys: Annotated[
+        str,
+        typer.Option("--session-keys", metavar="pboc|emv_csk", help="How the cards derive theirs."),
+    ] = "pboc",
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show personal data that differ.")
     ] = False,
@@ -48,16 +67,21 @@ def compare(
     from sscard.transport.memory import MemoryPort, PoweredSlot
     from sscard.transport.pcsc import PcscPort
 
+    if bank_vault is not None and not transactions:
+        raise typer.BadParameter("--bank-vault approves a transaction: add --transactions")
     with ExitStack() as stack:
+        issuer = _issuer(stack, bank_vault, bank_passphrase, session_keys)
         other = stack.enter_context(PcscPort(reader))
         card = stack.enter_context(card_of_file(image, save=False))
         emulated = stack.enter_context(MemoryPort(PoweredSlot(card)))
         twins = Twins(emulated, other, show_secrets=show_secrets)
-        cut = ""
+        cut, interrupted = "", False
         try:
-            hold_together(twins, conformance=not quick, transactions=transactions)
+            hold_together(twins, conformance=not quick, transactions=transactions, issuer=issuer)
         except TransportError as gone:  # what was found is still worth telling
             cut = str(gone)
+        except KeyboardInterrupt:
+            cut, interrupted = "interrupted", True
     differences, following = twins.differences, twins.following
     if json:
         found = [
@@ -76,10 +100,28 @@ def compare(
         differ = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
         more = f", {sum(following.values())} more that follow from them" if following else ""
         stdout().print(f"{twins.sent} commands, {differ}{more}")
+    if interrupted:
+        note(f"the comparison was interrupted at command {twins.sent}")
+        raise typer.Exit(INTERRUPTED)
     if cut:
         raise TransportError(f"the comparison ended at command {twins.sent}: {cut}")
     if differences:
         raise typer.Exit(ExitCode.NO)
+
+
+def _issuer(
+    stack: ExitStack, path: Path | None, passphrase: str | None, session_keys: str
+) -> "BankVault | None":
+    """Return the bank's keys, of which session keys are derived as the cards do it."""
+    from sscard.keys.vault import BankVault, CardForms, Party
+    from sscard.keys.vault.bank import SessionForm
+
+    if session_keys not in list(SessionForm):
+        raise typer.BadParameter(" or ".join(SessionForm), param_hint="--session-keys")
+    if path is None:
+        return None
+    keys = Held(path, passphrase, None, None, None).open(Party.BANK)
+    return BankVault(stack.enter_context(keys), forms=CardForms(SessionForm(session_keys)))
 
 
 def capture(

@@ -17,9 +17,11 @@ from sscard.transport.port import Port
 __all__ = ["is_template", "read_bank"]
 
 _DIRECTORY_SFI, _ENTRY, _AID = 0x88, 0x61, 0x4F
-_PROPRIETARY, _LOG, _PDOL = 0xA5, 0x9F4D, 0x9F38
+_PROPRIETARY, _DISCRETIONARY, _LOG, _PDOL = 0xA5, 0xBF0C, 0x9F4D, 0x9F38
 _AIP, _AFL = 0x82, 0x94
 _SFIS = range(1, 31)
+_PATIENCE = 10
+"""Refusals in a row that end a file: no file of the reference's application has more records."""
 _TEMPLATE_SFIS, _TEMPLATE = range(1, 11), 0x70
 
 
@@ -37,9 +39,8 @@ def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
     if selected.sw == SW.NOT_SUPPORTED and "PSE" not in seen.dead:
         seen.dead.append("PSE")
     if selected.sw not in SELECTED:
-        seen.unfinished = bool(bank.directory_fci)
         return
-    seen.bank = bank
+    seen.bank, bank.selected = bank, True
     bank.invalidated = selected.sw == SW.FILE_INVALIDATED
     bank.fci = found(selected.data, _PROPRIETARY) or b""
     log = found(bank.fci, _LOG) or b""
@@ -53,7 +54,7 @@ def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
     for sfi in _SFIS:
         seen.at = f"SFI {sfi:02X} of the debit application"
         if sfi != bank.log[0]:
-            for number, reply in records(port, sfi):
+            for number, reply in records(port, sfi, _PATIENCE):
                 if reply.sw == SW.OK:
                     bank.records[sfi, number] = reply.data
     if transaction:
@@ -62,27 +63,38 @@ def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
 
 
 def _directory(port: Port, seen: Capture, bank: BankCapture) -> None:
-    bank.proximity = select(port, PPSE_NAME).sw in SELECTED
+    proximity = select(port, PPSE_NAME)
+    listed = []
+    if proximity.sw in SELECTED:
+        seen.bank = bank
+        bank.proximity_fci = found(proximity.data, _PROPRIETARY) or b""
+        entries = found(bank.proximity_fci, _DISCRETIONARY) or b""
+        listed = [aid for aid in _aids(entries) if aid in AIDS]
+        bank.aid = _preferred(listed)
     selected = select(port, PSE_NAME)
     if selected.sw == SW.NOT_SUPPORTED:
         seen.dead.append("PSE")
     if selected.sw not in SELECTED:
         return
+    seen.bank = bank
     bank.directory_fci = found(selected.data, _PROPRIETARY) or b""
     place = found(bank.directory_fci, _DIRECTORY_SFI) or b"\x01"
-    listed = []
-    for number, reply in records(port, place[0]):
+    for number, reply in records(port, place[0], _PATIENCE):
         if reply.sw == SW.OK:
             bank.directory[place[0], number] = reply.data
-            listed += [aid for aid in _aids(reply.data) if aid in AIDS]
-    if listed:
-        bank.aid = DEBIT_AID if DEBIT_AID in listed else listed[0]
-    bank.others = tuple(aid for aid in listed if aid != bank.aid)
+            entries = found(reply.data, _TEMPLATE) or b""
+            listed += [aid for aid in _aids(entries) if aid in AIDS and aid not in listed]
+            bank.aid = _preferred(listed)
+            bank.others = tuple(aid for aid in listed if aid != bank.aid)
 
 
-def _aids(record: bytes) -> Iterator[bytes]:
+def _preferred(listed: list[bytes]) -> bytes:
+    return DEBIT_AID if DEBIT_AID in listed or not listed else listed[0]
+
+
+def _aids(entries: bytes) -> Iterator[bytes]:
     try:
-        for tag, value in parse(find(record, 0x70) or b""):
+        for tag, value in parse(entries):
             if tag == _ENTRY:
                 yield find(value, _AID) or b""
     except TlvError:

@@ -8,18 +8,22 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
+from sscard.perso.model import Directory
 from sscard.perso.profile import Profile
-from sscard.spec.pboc import DEBIT_AID, PUT_DATA
+from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA
 from sscard.testing.capture.bank import is_template
 from sscard.testing.capture.seen import BankCapture
 
 __all__ = ["BASE", "CASH_BASE", "base_of", "entries", "notes"]
 
 BASE: Final = "pboc"
+CONTACTLESS_BASE: Final = "pboc-contactless"
 CASH_BASE: Final = "pboc-ec"
 Values = dict[str, str | bool]
 
-_ADF = "pse.df.DF01"
+_ADF, _PPSE = "pse.df.DF01", "pse.df.DF02"
+_QUICK, _ISSUER_DATA = 0x9207, 0x9F10
+"""The DGI of what qPBOC answers, and what in it nobody is told beforehand."""
 _PAN, _TRACK_2, _NAME, _EXTENDED, _ID_NUMBER = 0x5A, 0x57, 0x5F20, 0x9F0B, 0x9F61
 _DISCRETIONARY = (0x9F1F, 0x9F20)
 _CERTIFICATES = frozenset(
@@ -37,6 +41,7 @@ _ATC, _TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F36, 0x9F17, 0x9F4F, 0x9F79, 0x5F
 _APPLICATION = 0x61
 _TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
 _BIN = 6
+_DEBIT_FID = 0xDF01
 _USUAL_TRIES = 3
 _ENTRY = 4
 _SIGNING, _ANY_SIGNATURE = 0x7C00, 0x6100
@@ -47,21 +52,42 @@ _ROOM = 512
 
 
 def base_of(seen: BankCapture) -> str:
-    """Return the shipped profile the application is like: with electronic cash or without."""
+    """Return the shipped profile that is like it: contactless, with electronic cash, or neither."""
+    if seen.proximity_fci:
+        return CONTACTLESS_BASE
     return CASH_BASE if _BALANCE in seen.elements else BASE
 
 
-def entries(seen: BankCapture, *, show_personal: bool) -> Values:
-    """Return the values by dotted name; False takes something of the base away."""
-    made = _Application(seen, show_personal=show_personal)
-    return dict(made.values())
+def entries(seen: BankCapture, *, show_personal: bool, whole: bool = True) -> Values:
+    """Return the values by dotted name; False takes something of the base away.
+
+    `whole`: what was not read is not there. Otherwise the reading may have ended before it, and
+    the base's application stays where none was read.
+    """
+    base = base_of(seen)
+    made = Values()
+    if base != BASE:
+        made["options.electronic_cash"] = "on"
+    if base == CONTACTLESS_BASE:
+        made["options.contactless"] = "on"
+        made[f"{_PPSE}.dgi.9102"] = _hex(encode(_FCI, seen.proximity_fci))
+    application = _Application(seen, show_personal=show_personal)
+    made |= application.directory(whole=whole)
+    if seen.selected:
+        made |= dict(application.values())
+    elif whole:
+        made[f"{_ADF}.present"] = False
+    return made
 
 
 def notes(seen: BankCapture) -> Iterator[str]:
     """Yield what was seen or guessed, and cannot be like the card's."""
     yield from _states(seen)
     yield from _applications(seen)
+    if not seen.selected:
+        return
     yield "issuer application data (9F10): they come with a cryptogram"
+    yield f"data that GET DATA does not give: those of profile {base_of(seen)}"
     if seen.refused:
         yield f"AIP and AFL: GET PROCESSING OPTIONS was answered {seen.refused}"
     elif not seen.afl:
@@ -85,14 +111,17 @@ def _states(seen: BankCapture) -> Iterator[str]:
 
 
 def _applications(seen: BankCapture) -> Iterator[str]:
+    if not seen.selected:
+        yield "the debit application: the card did not give one"
+        return
     if seen.aid != DEBIT_AID:
         yield f"the application {seen.aid.hex().upper()} behaves as the debit application here"
     for aid in seen.others:
         yield f"a further application of the directory, {aid.hex().upper()}"
     if not seen.directory_fci:
         yield "the card has no directory of applications; the profile has one"
-    if seen.proximity:
-        yield "the PPSE and what a contactless terminal is told: profile pboc-contactless has them"
+    if seen.proximity_fci:
+        yield f"FCI, AIP and AFL for a terminal with contacts: those of profile {CONTACTLESS_BASE}"
 
 
 class _Application:
@@ -137,29 +166,51 @@ class _Application:
             yield f"{_ADF}.pin.limit", str(max(left, _USUAL_TRIES))
             if left:
                 yield f"{_ADF}.pin.tries_left", str(left)
-        if seen.directory_fci:
-            yield "pse.dgi.9102", _hex(encode(_FCI, seen.directory_fci))
-            for (_, number), record in seen.directory.items():
-                yield f"pse.dgi.01{number:02X}", _hex(self._listed(record))
-        yield f"{_ADF}.dgi.9102", _hex(encode(_FCI, seen.fci))
+        fci = 0x9103 if seen.proximity_fci else 0x9102
+        yield f"{_ADF}.dgi.{fci:04X}", _hex(encode(_FCI, seen.fci))
         yield from self._data()
         yield from self._files()
         if not self._oda_sfi:
             yield f"{_ADF}.oda.present", False
         else:
             yield f"{_ADF}.oda.sfi", str(self._oda_sfi)
-        aip = seen.aip or (_SIGNING if self._oda_sfi else _SIGNING & ~_ANY_SIGNATURE).to_bytes(2)
-        options = encode(_AIP, aip) + encode(_AFL, self._locator())
-        yield f"{_ADF}.dgi.9104", _hex(options)
+        usual = (_SIGNING if self._oda_sfi else _SIGNING & ~_ANY_SIGNATURE).to_bytes(2)
+        locator = encode(_AFL, self._locator())
+        if seen.proximity_fci:
+            told = dict(parse(dict(_home(CONTACTLESS_BASE).dgis)[_QUICK]))
+            quick = encode(_AIP, seen.aip or told[_AIP]) + locator
+            quick += encode(_ISSUER_DATA, told[_ISSUER_DATA])
+            yield f"{_ADF}.dgi.{_QUICK:04X}", _hex(quick)
+        else:
+            usual = seen.aip or usual
+        yield f"{_ADF}.dgi.9104", _hex(encode(_AIP, usual) + locator)
+
+    def directory(self, *, whole: bool) -> Values:
+        """What the PSE tells: its FCI and the entries of its directory."""
+        seen, made = self._seen, Values()
+        if not seen.directory_fci:
+            return made
+        made["pse.dgi.9102"] = _hex(encode(_FCI, seen.directory_fci))
+        for (_, number), record in seen.directory.items():
+            made[f"pse.dgi.01{number:02X}"] = _hex(self._listed(record))
+        if whole and not seen.directory:
+            made["pse.dgi.0101"] = made["pse.ef.EF01.present"] = False
+        return made
 
     def _data(self) -> Iterator[tuple[str, str | bool]]:
         """The data elements of GET DATA; the PIN's counter is the PIN's."""
         held = {tag: value for tag, value in self._seen.elements.items() if tag != _TRIES}
         changing = {tag: v for tag, v in held.items() if tag in PUT_DATA or tag == _LOG_FORMAT}
         fixed = {tag: value for tag, value in held.items() if tag not in changing}
+        base = dict(_home(base_of(self._seen)).dgis)
+        psn = self._find(_PSN)
         for dgi, elements in ((0x0D01, changing), (0x0E01, fixed)):
-            value = b"".join(encode(tag, value) for tag, value in elements.items())
-            yield f"{_ADF}.dgi.{dgi:04X}", _hex(value)
+            # what nobody reads is as in the base, for the application works with it
+            untold = {tag: value for tag, value in parse(base[dgi]) if tag not in GET_DATA}
+            if psn and _PSN in untold:
+                untold[_PSN] = psn
+            told = b"".join(encode(tag, value) for tag, value in (elements | untold).items())
+            yield f"{_ADF}.dgi.{dgi:04X}", _hex(told)
         size = _HEAD + len(self._seen.fci) + sum(len(value) + 4 for value in held.values())
         if size > _ROOM:
             yield f"{_ADF}.ef.EF90.size", str(size)
@@ -288,11 +339,16 @@ def _entries(dol: bytes) -> list[tuple[int, int]]:
         return []
 
 
-def _base(name: str) -> Mapping[str, list[int]]:
-    """Return the record DGIs and the SFIs of the files that a shipped profile has."""
+def _home(name: str) -> Directory:
+    """Return the debit application of a shipped profile."""
     pse = Profile.load(name).pse
     assert pse is not None, "the bank's profiles have the bank's environment"
-    home = pse.directories[0]
+    return next(home for home in pse.directories if home.fid == _DEBIT_FID)
+
+
+def _base(name: str) -> Mapping[str, list[int]]:
+    """Return the record DGIs and the SFIs of the files that a shipped profile has."""
+    home = _home(name)
     dgis = [dgi for dgi, _ in home.dgis if 0x01 <= dgi >> 8 <= 0x0A and dgi >> 8 != 3]
     files = [file.fid & 0xFF for file in home.files if file.fid & 0xFF < 0x90]
     return {"dgi": dgis, "ef": files}

@@ -3,6 +3,7 @@
 from sscard.errors import TransportError
 from sscard.terminal.errors import OtherCard
 from sscard.testing.capture.bank import read_bank
+from sscard.testing.capture.reading import Living
 from sscard.testing.capture.seen import Capture
 from sscard.testing.capture.social import read_social
 from sscard.transport.port import Port
@@ -20,6 +21,7 @@ def capture(port: Port, *, transaction: bool = False, into: Capture | None = Non
     nothing was read.
     """
     seen = Capture() if into is None else into
+    port = Living(port)
     try:
         seen.atr = port.reset()
         read_social(port, seen)

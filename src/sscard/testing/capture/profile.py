@@ -11,7 +11,8 @@ __all__ = ["to_toml"]
 
 _SHAPES = {"v1": "v1", "v2": "v2-social-only", "v3": "v3"}
 _WITH_BANK = {"v1": "v1", "v2": "v2", "v3": "v3"}
-_BANK_ALONE = {bank_profile.BASE: "pboc-only", bank_profile.CASH_BASE: "pboc-ec"}
+_BANK_ALONE = {bank_profile.BASE: "pboc-only"}
+"""A card without the social side: what it extends, if that is not the application's profile."""
 _DEAD = {"SSSE": "--state card-blocked", "PSE": "--state pse-card-blocked"}
 
 
@@ -39,9 +40,8 @@ def _lines(seen: Capture, title: str, *, show_personal: bool) -> Iterator[str]:
     if seen.bank is not None:
         if seen.social is not None or "SSSE" in seen.dead:
             entries["pse.extends"] = bank_profile.base_of(seen.bank)
-        if bank_profile.base_of(seen.bank) == bank_profile.CASH_BASE:
-            entries["options.electronic_cash"] = "on"
-        entries |= bank_profile.entries(seen.bank, show_personal=show_personal)
+        whole = not seen.cut
+        entries |= bank_profile.entries(seen.bank, show_personal=show_personal, whole=whole)
     if "region" in entries:
         yield f"region = {_text(str(entries.pop('region')))}"
     yield from _tables(entries)
@@ -50,9 +50,11 @@ def _lines(seen: Capture, title: str, *, show_personal: bool) -> Iterator[str]:
 def _base(seen: Capture) -> str:
     """Return the shipped profile with the applications the card has, dead ones among them."""
     if seen.social is None and "SSSE" not in seen.dead:
-        return _BANK_ALONE[bank_profile.base_of(seen.bank or BankCapture())]
+        base = bank_profile.base_of(seen.bank or BankCapture())
+        return _BANK_ALONE.get(base, base)
     generation = (seen.social or SocialCapture()).generation
-    return (_SHAPES if seen.bank is None and not seen.dead else _WITH_BANK)[generation]
+    alone = seen.bank is None and "PSE" not in seen.dead
+    return (_SHAPES if alone else _WITH_BANK)[generation]
 
 
 def _notes(seen: Capture, *, show_personal: bool) -> Iterator[str]:
@@ -60,8 +62,6 @@ def _notes(seen: Capture, *, show_personal: bool) -> Iterator[str]:
         yield f"what the card gives from {seen.at} on, for reading ended there: {seen.cut}"
     for environment in seen.dead:
         yield f"{environment}: its SELECT was answered 6A81. If it is blocked: {_DEAD[environment]}"
-    if seen.unfinished:
-        yield "the PSE: it has no debit application"
     if seen.social is not None:
         yield from social_profile.notes(seen.social, show_personal=show_personal)
     if seen.bank is not None:

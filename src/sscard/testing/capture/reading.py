@@ -6,16 +6,48 @@ from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
 from sscard.iso.tlv import TlvError, find
 from sscard.terminal.stack import Reply, layers
-from sscard.transport.port import Port
+from sscard.transport.port import CardMute, Port
 
-__all__ = ["SELECTED", "found", "records", "select", "send"]
+__all__ = ["SELECTED", "Living", "found", "records", "select", "send"]
 
 SELECTED = (SW.OK, SW.FILE_INVALIDATED)
 _RECORDS_MOST = 254
-_REFUSALS_MOST = 3
-"""So many in a row are taken for the whole file's; fewer are records with a condition each."""
-_ASKABLE = (SW.SECURITY_STATUS,)
-"""A refusal of one record; any other is the file's, or says that there are no more."""
+_DEAD_ANSWERS = 3
+"""So many 6F00 in a row, as in the conformance suites: such a card is dead."""
+_NO_MORE = frozenset(
+    (
+        SW.RECORD_NOT_FOUND, SW.FILE_NOT_FOUND, SW.WRONG_FILE_KIND, SW.NO_CURRENT_EF,
+        SW.WRONG_P1P2, SW.NOT_SUPPORTED, SW.INS_UNKNOWN, SW.CLA_UNKNOWN, SW.PERMANENTLY_BLOCKED,
+    )
+)  # fmt: skip
+"""Refusals of a whole file, or of whatever would stand behind; any other may be one record's."""
+
+
+class Living:
+    """A port to a card that may die: nothing but 6F00 is the end of the reading.
+
+    Errors: `CardMute` for the third 6F00 in a row, besides those of the port.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._faults = 0
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Return the answer to a command."""
+        answer = self._port.transmit(apdu)
+        self._faults = self._faults + 1 if answer == bytes(SW.INTERNAL_FAULT) else 0
+        if self._faults == _DEAD_ANSWERS:
+            raise CardMute("the card answers 6F00 to everything")
+        return answer
+
+    def reset(self) -> bytes:
+        """Reset the card; return its answer to reset."""
+        return self._port.reset()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._port.close()
 
 
 def send(port: Port, command: Command) -> Reply:
@@ -28,17 +60,18 @@ def select(port: Port, name: bytes) -> Reply:
     return send(port, Command(0x00, 0xA4, 0x04, 0x00, name, 256))
 
 
-def records(port: Port, sfi: int, most: int = _RECORDS_MOST) -> Iterator[tuple[int, Reply]]:
-    """Yield number and answer of the records of a file, up to the refusal that ends it.
+def records(port: Port, sfi: int, patience: int) -> Iterator[tuple[int, Reply]]:
+    """Yield number and answer of the records of a file, whatever the answer.
 
-    A record that wants a proof does not hide those behind it, unless three in a row want one.
+    The file ends at a refusal that holds for all of it (6A83 above all), or with `patience`
+    refusals in a row: one of another kind may be of a single record, and hides no other.
     """
     refused = 0
-    for number in range(1, most + 1):
+    for number in range(1, _RECORDS_MOST + 1):
         reply = send(port, Command(0x00, 0xB2, number, sfi << 3 | 4, le=256))
         yield number, reply
         refused = 0 if reply.sw == SW.OK else refused + 1
-        if refused and (reply.sw not in _ASKABLE or refused == _REFUSALS_MOST):
+        if reply.sw in _NO_MORE or refused == patience:
             return
 
 

@@ -12,24 +12,28 @@ __all__ = ["BankCapture", "Capture", "SocialCapture"]
 class SocialCapture:
     """What the social security environment gave.
 
-    `records` are those of a file by directory and file, `contents` whole transparent files;
-    `partial` are files that gave some of their records only, `hidden` those that gave none and
-    want a proof; `rules` are read rules that the card has otherwise than its generation's table;
-    `names` are those of directories that the table calls otherwise; `missing` are directories and
-    files the table has and the card has not. `blocked` are directories whose SELECT says that they
-    are, with what a read in them answers.
+    `guessed`: the card does not tell its generation. `records` are those of a file by directory
+    and file, `contents` whole transparent files; `partial` are files that gave some of their
+    records only, `hidden` cyclic ones that gave none and want a proof, with how many records there
+    are, 0 when the card does not tell; `rules` are read rules that the card has otherwise than its
+    generation's table; `names` are those of directories that the table calls otherwise; `missing`
+    are directories and files the table has and the card has not. `blocked` are directories whose
+    SELECT says that they are, with what a read in them answers. `tries` are those the PIN has left,
+    None when the card does not tell.
     """
 
     generation: str = "v2"
+    guessed: bool = False
     region: str = ""
     records: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
     contents: dict[tuple[int, int], bytes] = field(default_factory=dict)
     partial: list[tuple[int, int]] = field(default_factory=list)
-    hidden: list[tuple[int, int]] = field(default_factory=list)
+    hidden: dict[tuple[int, int], int] = field(default_factory=dict)
     rules: dict[tuple[int, int], str] = field(default_factory=dict)
     names: dict[int, bytes] = field(default_factory=dict)
     missing: list[tuple[int, int]] = field(default_factory=list)
     blocked: dict[int, SW] = field(default_factory=dict)
+    tries: int | None = None
 
 
 @dataclass(slots=True)
@@ -40,7 +44,9 @@ class BankCapture:
     templates, `records` those of the application, `elements` values of GET DATA by tag, `log`
     SFI and number of records. `aip` and `afl` are empty when no transaction was begun, `others`
     further AIDs of the directory, `refused` is what GET PROCESSING OPTIONS answered instead of AIP
-    and AFL. `invalidated`: the application's SELECT answered 6283. `proximity`: there is a PPSE.
+    and AFL. `selected`: the application is there; `invalidated`: its SELECT answered 6283.
+    `proximity_fci` is the A5 template of the PPSE, there on a contactless interface: `fci` and
+    `aip` are then what a contactless terminal is told.
     """
 
     aid: bytes = DEBIT_AID
@@ -54,28 +60,27 @@ class BankCapture:
     afl: bytes = b""
     others: tuple[bytes, ...] = ()
     refused: str = ""
+    selected: bool = False
     invalidated: bool = False
-    proximity: bool = False
+    proximity_fci: bytes = b""
 
 
 @dataclass(slots=True)
 class Capture:
     """What was seen of a card.
 
-    `dead` are the environments whose SELECT answers 6A81, as after CARD BLOCK; `unfinished` says
-    that there is a PSE without a debit application. `at` is what is being read, "" when all was;
-    `cut` says why reading ended there, "" when it did not.
+    `dead` are the environments whose SELECT answers 6A81, as after CARD BLOCK. `at` is what is
+    being read, "" when all was; `cut` says why reading ended there, "" when it did not.
     """
 
     atr: bytes = b""
     social: SocialCapture | None = None
     bank: BankCapture | None = None
     dead: list[str] = field(default_factory=list)
-    unfinished: bool = False
     at: str = ""
     cut: str = ""
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to make a profile of."""
-        return self.social is None and self.bank is None
+        """Whether there is nothing to make a profile of: a card with two dead ends may be blank."""
+        return self.social is None and self.bank is None and len(self.dead) != 1

@@ -1,6 +1,6 @@
 """The social half of a capture: what every file of the SSSE's tables gives without a proof.
 
-Source: ssse-lb002 2.3, 2.4, 4.8.
+Source: ssse-lb002 2.3, 2.4, 3.3, 3.7, 4.8.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,11 @@ __all__ = ["read_social"]
 
 _ISSUER_FILE, _CODE, _VERSION = 0xEF05, 0x01, 0x03
 _DF_NAME = 0x84
+_ALGORITHM_MARK = bytes.fromhex("9F0C8603")
+"""In the FCI of a card whose SSSE works with SM4."""
+_NOT_IN_V1 = 0xDF05
+_SHORTEST = 4
+"""Items of the shortest file that tells what a card is; fewer refusals say nothing of a file."""
 _BINARY_MOST = 0x7FFF
 _CHUNK = 0x80
 
@@ -25,7 +30,8 @@ _CHUNK = 0x80
 def read_social(port: Port, seen: Capture) -> None:
     """Read what the SSSE gives into `seen`, if the card has one. Errors: `TransportError`."""
     seen.at = "the SSSE"
-    sw = select(port, SSSE_NAME).sw
+    answer = select(port, SSSE_NAME)
+    sw = answer.sw
     if sw == SW.NOT_SUPPORTED:
         seen.dead.append("SSSE")
     if sw not in SELECTED:
@@ -33,14 +39,37 @@ def read_social(port: Port, seen: Capture) -> None:
     social = seen.social = SocialCapture()
     if sw == SW.FILE_INVALIDATED:
         social.blocked[SSSE_FID] = _probe(port, _ISSUER_FILE)
+        social.generation, social.guessed = _guess(port, answer.data), True
         return
-    issuer = dict(_parsed(reply.data for _, reply in records(port, _ISSUER_FILE & 0x1F)))
+    environment = VERSIONS[social.generation][0]
+    table = next(file for file in environment.files if file.fid == _ISSUER_FILE)
+    _records(port, environment, table, social)
+    issuer = dict(_parsed(social.records.get((SSSE_FID, _ISSUER_FILE), ())))
     version = issuer.get(_VERSION, b"")[:1].decode("ascii", "replace")
-    if f"v{version}" in VERSIONS:
-        social.generation = f"v{version}"
+    social.guessed = f"v{version}" not in VERSIONS
+    social.generation = _guess(port, answer.data) if social.guessed else f"v{version}"
     social.region = issuer.get(_CODE, b"")[:3].hex()
+    social.tries = _tries(port)
     for home in VERSIONS[social.generation]:
         _directory(port, home, seen, social)
+
+
+def _guess(port: Port, fci: bytes) -> str:
+    """Return the generation that a card shows without telling it (2.3, 3.3)."""
+    if _ALGORITHM_MARK in fci:
+        return "v3"
+    last = Command(0x00, 0xA4, 0x00, 0x00, _NOT_IN_V1.to_bytes(2), 256)
+    missing = send(port, last).sw == SW.FILE_NOT_FOUND
+    select(port, SSSE_NAME)
+    return "v1" if missing else "v2"
+
+
+def _tries(port: Port) -> int | None:
+    """Return how many tries the PIN has left: VERIFY without data tells, and takes none (3.7)."""
+    sw = SW(send(port, Command(0x00, 0x20, 0x00, 0x00)).sw)
+    if sw == SW.BLOCKED:
+        return 0
+    return sw - SW.tries_left(0) if sw in map(SW.tries_left, range(16)) else None
 
 
 def _parsed(answers: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -77,23 +106,13 @@ def _directory(port: Port, home: Directory, seen: Capture, social: SocialCapture
 
 
 def _file(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> None:
-    place, sfi = (home.fid, file.fid), file.fid & 0x1F
+    place = home.fid, file.fid
     if file.kind == "transparent":
-        content, sw = _content(port, sfi, file.size)
-        got = bool(content)
-        if got:
-            seen.contents[place] = content
+        sw = _content(port, home, file, seen)
+        got = place in seen.contents
     else:
-        answers = [reply for _, reply in records(port, sfi)]
-        given, sw = [reply.data for reply in answers if reply.sw == SW.OK], SW(answers[-1].sw)
-        refused = any(reply.sw == SW.SECURITY_STATUS for reply in answers)
-        got = bool(given) or (sw == SW.RECORD_NOT_FOUND and file.kind == "cyclic")
-        if given:
-            seen.records[place] = given
-            if refused:
-                seen.partial.append(place)
-        elif refused and file.kind == "cyclic":
-            seen.hidden.append(place)
+        sw = _records(port, home, file, seen)
+        got = place in seen.records
     if sw == SW.FILE_NOT_FOUND:
         seen.missing.append(place)
     elif got and file.read != "F":
@@ -102,16 +121,46 @@ def _file(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> None:
         seen.rules[place] = "N"
 
 
-def _content(port: Port, sfi: int, size: int) -> tuple[bytes, SW]:
-    """Return what a transparent file gives, and the status word that ended it."""
+def _records(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> SW:
+    """Read a file of records; return its first refusal.
+
+    As many refusals in a row as the table has records, and one more, end it: a card that looks
+    for a record before its condition answers 6A83 to that one.
+    """
+    place = home.fid, file.fid
+    most = max(len(file.items) if file.kind == "tlv" else file.records, _SHORTEST)
+    given: list[bytes] = []
+    refused: list[SW] = []
+    if place in seen.partial:  # the issuer's file is read twice
+        seen.partial.remove(place)
+    for _, reply in records(port, file.fid & 0x1F, most + 1):
+        if reply.sw == SW.OK:
+            given.append(reply.data)
+            seen.records[place] = given
+            if len(given) == 1:  # until all was asked for: the card may go away
+                seen.partial.append(place)
+        else:
+            refused.append(SW(reply.sw))
+    wanting = [sw for sw in refused if sw != SW.RECORD_NOT_FOUND]
+    if given and not wanting:
+        seen.partial.remove(place)
+    elif not given and file.kind == "cyclic" and SW.SECURITY_STATUS in wanting:
+        whole = refused[-1] == SW.RECORD_NOT_FOUND
+        seen.hidden[place] = len(wanting) if whole else 0
+    return refused[0]
+
+
+def _content(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> SW:
+    """Read what a transparent file gives; return the status word that ended it."""
     content = b""
-    most = min(size or _BINARY_MOST, _BINARY_MOST)
-    p1, p2, sw = 0x80 | sfi, 0x00, SW.OK
+    most = min(file.size or _BINARY_MOST, _BINARY_MOST)
+    p1, p2, sw = 0x80 | file.fid & 0x1F, 0x00, SW.OK
     while len(content) < most:
         reply = send(port, Command(0x00, 0xB0, p1, p2, le=min(_CHUNK, most - len(content))))
         sw = SW(reply.sw)
         if sw != SW.OK or not reply.data:
             break
         content += reply.data
+        seen.contents[home.fid, file.fid] = content
         p1, p2 = len(content) >> 8, len(content) & 0xFF
-    return content, sw
+    return sw

@@ -25,6 +25,8 @@ _COMMON: Final = ("02", "03")
 """Items of EF05 that many cards have alike. An unknown one may be personal, and is not taken."""
 _MADE: Final = (*_ISSUER_FILE, 0x01)
 """Worked out from region and serial when a card is made."""
+_LIMIT: Final = 6
+"""Tries of the PIN in the shipped profiles."""
 _SPOILED: Final = {
     SW.CONDITIONS: "blocked: make it so with --state app-blocked-temporary",
     SW.PERMANENTLY_BLOCKED: "blocked for good: make it so with --state app-blocked-permanent",
@@ -40,6 +42,14 @@ def entries(seen: SocialCapture, *, show_personal: bool) -> Values:
         made[f"{_path(home, 0)}.aid"] = name.hex().upper()
     for place in seen.missing:
         made[f"{_path(*place)}.present"] = False
+    if seen.tries and seen.tries != _LIMIT:
+        made["ssse.pin.tries_left"] = seen.tries
+        made["ssse.pin.limit"] = max(seen.tries, _LIMIT)
+    for place, count in seen.hidden.items():
+        if count:
+            blank = "00" * sum(item.length for item in _table(seen, place).items)
+            made |= dict(_raw(_path(*place), [bytes.fromhex(blank)] * count))
+            made[f"{_path(*place)}.record_max"] = len(blank) // 2
     if show_personal:
         if seen.region.isdecimal():
             made["region"] = seen.region
@@ -59,13 +69,20 @@ def notes(seen: SocialCapture, *, show_personal: bool) -> Iterator[str]:
     """Yield what was seen and is not carried over."""
     yield "keys, PINs and whatever the SSSE gives under a condition"
     yield "the MAC of the card identification code: made anew under the test key"
+    if seen.guessed:
+        yield f"the generation: the card does not tell; it looks like {seen.generation}"
     for home, sw in seen.blocked.items():
         what = _SPOILED.get(sw, f"blocked: reading it was answered {sw} {sw.meaning}")
         yield f"{_name(home)} is {what}"
-    for place in seen.hidden:
-        yield f"records of {_label(place)}, if there are any: they want a proof"
+    if seen.tries == 0:
+        yield "the SSSE's PIN has no tries left: make it so with --state pin-blocked"
+    for place, count in seen.hidden.items():
+        told = f"the {count} records of {_label(place)}" if count else ""
+        blank = ": they want a proof, and are blank here"
+        unsure = f"records of {_label(place)}, if there are any: they want a proof"
+        yield told + blank if told else unsure
     for place in seen.partial:
-        yield f"records of {_label(place)} that want a proof, beside others that are free"
+        yield f"records of {_label(place)} that the card did not give, beside others that it did"
     if not show_personal:
         hidden = [place for place in (*seen.records, *seen.contents) if place not in _REPLACED]
         if hidden:
@@ -78,9 +95,7 @@ def notes(seen: SocialCapture, *, show_personal: bool) -> Iterator[str]:
 def _own(seen: SocialCapture, place: tuple[int, int]) -> Iterator[tuple[str, Value]]:
     """Yield a file's records: readable where they are as its table has them, else as they are."""
     path, given = _path(*place), seen.records[place]
-    if place in seen.partial:
-        yield from _values(seen, place)
-    elif _table(seen, place).kind == "cyclic":
+    if _table(seen, place).kind == "cyclic":
         given = given[::-1]  # record 1 is the newest; a profile begins with the oldest
         rows = [_fields(_table(seen, place).items, row) for row in given]
         told = [row for row in rows if row is not None]
@@ -89,7 +104,7 @@ def _own(seen: SocialCapture, place: tuple[int, int]) -> Iterator[tuple[str, Val
         else:
             yield from _raw(path, given)
             yield f"{path}.record_max", max(map(len, given))
-    elif _tagged(seen, place) is None:
+    elif place not in seen.partial and _tagged(seen, place) is None:
         yield from _raw(path, given)
     else:
         yield from _values(seen, place)

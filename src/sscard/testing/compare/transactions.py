@@ -1,50 +1,140 @@
-"""Transactions of two bank applications at once, for their decisions (pse-pboc 4.3, 5)."""
+"""Transactions of two bank applications at once, for their decisions (pse-pboc 2.6, 3, 4.7, 5)."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from sscard.iso.apdu import Command
-from sscard.iso.tlv import TlvError, find, parse_dol
+from sscard.iso.text import from_cn
+from sscard.iso.tlv import TlvError, find, parse, parse_dol
+from sscard.keys.vault import BankCard, BankVault
 from sscard.spec.pboc import DEBIT_AID
 from sscard.testing.compare.twins import Twins
 
 __all__ = ["transactions"]
 
-_PDOL, _CDOL1 = 0x9F38, 0x8C
+_PDOL, _CDOL1, _CDOL2 = 0x9F38, 0x8C, 0x8D
+_ARC, _PAN, _PSN = 0x8A, 0x5A, 0x5F34
+_RECORD, _FORMAT_1, _FORMAT_2 = 0x70, 0x80, 0x77
+_CID, _ATC, _AC, _ISSUER_DATA = 0x9F27, 0x9F36, 0x9F26, 0x9F10
 _TEMPLATE_SFIS = range(1, 11)
 _AAC, _TC, _ARQC = 0x00, 0x40, 0x80
+_KIND = 0xC0
+_APPROVED, _UNABLE = "00", "Z3"
+_KEY_INDEX_AT = 1
+
+Pair = tuple[bytes, bytes]
 
 
-def transactions(twins: Twins) -> None:
-    """Let both applications decide three times: an AAC is asked for, a TC, an ARQC.
+class _Arqc(NamedTuple):
+    """What an issuer answers to: counter, cryptogram, the index of the keys."""
 
-    All are of amount 0, without a terminal's data. An ARQC is answered as by a terminal that is
-    not on line, with a second GENERATE AC for an AAC. Errors: `TransportError`.
+    atc: int
+    cryptogram: bytes
+    key_index: int
+
+
+def transactions(twins: Twins, issuer: BankVault | None = None) -> None:
+    """Let both applications decide: an AAC is asked for, a TC, an ARQC, all of amount 0.
+
+    A terminal's data are zeros. An ARQC is answered as by a terminal that is not on line, with a
+    second GENERATE AC for an AAC. `issuer` has the keys of both cards: then a fourth transaction
+    goes on line, is approved by an ARPC, and a TC is asked for. Errors: `TransportError`;
+    `VaultError` where the issuer lacks a card's keys.
     """
     for asked in (_AAC, _TC, _ARQC):  # an ARQC left open asks for the next to go on line
         _transaction(twins, asked)
+    if issuer is not None:
+        _transaction(twins, _ARQC, issuer)
 
 
-def _transaction(twins: Twins, asked: int) -> None:
+def _transaction(twins: Twins, asked: int, issuer: BankVault | None = None) -> None:
     twins.reset()
-    fci = twins.transmit(Command(0x00, 0xA4, 0x04, 0x00, DEBIT_AID, 256).build())[:-2]
-    told = []
+    fcis = twins.both(Command(0x00, 0xA4, 0x04, 0x00, DEBIT_AID, 256).build())
+    told = [_tags(records) for records in _records(twins)]
+    wanted = _filled(_pdol(fcis[0][:-2]), {})
+    options = bytes((0x83, len(wanted))) + wanted
+    twins.both(Command(0x80, 0xA8, 0x00, 0x00, options, 256).build())
+    twins.both(Command(0x00, 0x88, 0x00, 0x00, bytes(4), 256).build())
+    answers = twins.both(_generate(asked, _filled(told[0].get(_CDOL1, b""), {})))
+    arc, last = _UNABLE, _AAC
+    if issuer is not None and (approval := _approval(issuer, told, answers)) is not None:
+        arc, last = _APPROVED, _TC
+        twins.both(*(Command(0x00, 0x82, 0x00, 0x00, data).build() for data in approval))
+    twins.both(_generate(last, _filled(told[0].get(_CDOL2, b""), {_ARC: arc.encode()})))
+
+
+def _records(twins: Twins) -> tuple[list[bytes], list[bytes]]:
+    """Read the records a terminal may read; return those of either card."""
+    given: tuple[list[bytes], list[bytes]] = [], []
     for sfi in _TEMPLATE_SFIS:
         for number in range(1, 255):
-            command = Command(0x00, 0xB2, number, sfi << 3 | 4, le=256)
-            answer = twins.transmit(command.build())
-            if answer[-2:] != b"\x90\x00":
+            answers = twins.both(Command(0x00, 0xB2, number, sfi << 3 | 4, le=256).build())
+            for mine, answer in zip(given, answers, strict=True):
+                if answer[-2:] == b"\x90\x00":
+                    mine.append(answer[:-2])
+            if all(answer[-2:] != b"\x90\x00" for answer in answers):
                 break
-            told.append(answer[:-2])
-    wanted = _length(fci, _PDOL)
-    options = bytes((0x83, wanted)) + bytes(wanted)
-    twins.transmit(Command(0x80, 0xA8, 0x00, 0x00, options, 256).build())
-    twins.transmit(Command(0x00, 0x88, 0x00, 0x00, bytes(4), 256).build())
-    data = bytes(next((length for one in told if (length := _length(one, _CDOL1))), 0))
-    twins.transmit(Command(0x80, 0xAE, asked, 0x00, data, 256).build())
-    twins.transmit(Command(0x80, 0xAE, _AAC, 0x00, data, 256).build())
+    return given
 
 
-def _length(data: bytes, tag: int) -> int:
-    """Return how many bytes a list in a template asks for; 0 without one."""
+def _generate(p1: int, data: bytes) -> bytes:
+    return Command(0x80, 0xAE, p1, 0x00, data, 256).build()
+
+
+def _approval(issuer: BankVault, told: list[dict[int, bytes]], answers: Pair) -> Pair | None:
+    """Return what EXTERNAL AUTHENTICATE takes on either card; None unless both want to go on line.
+
+    The cards' cryptograms differ, and so do their ARPCs.
+    """
+    made = []
+    for tags, answer in zip(told, answers, strict=True):
+        arqc = _arqc(answer[:-2])
+        if arqc is None or _PAN not in tags:
+            return None
+        card = BankCard(from_cn(tags[_PAN]), tags.get(_PSN, b"\0").hex(), arqc.key_index)
+        made.append(issuer.arpc(card, arqc.atc, arqc.cryptogram, _APPROVED) + _APPROVED.encode())
+    return made[0], made[1]
+
+
+def _arqc(answer: bytes) -> _Arqc | None:
+    """Read an ARQC in either format of the answer (2.6); None for anything else."""
     try:
-        return sum(length for _, length in parse_dol(find(data, tag) or b""))
+        ((template, value),) = parse(answer)
+        held = dict(parse(value)) if template == _FORMAT_2 else {}
+    except (TlvError, ValueError):
+        return None
+    if template == _FORMAT_1:
+        held = {_CID: value[:1], _ATC: value[1:3], _AC: value[3:11], _ISSUER_DATA: value[11:]}
+    if not {_CID, _ATC, _AC, _ISSUER_DATA} <= held.keys():
+        return None
+    cid, issuer_data = held[_CID], held[_ISSUER_DATA]
+    if not cid or cid[0] & _KIND != _ARQC or len(held[_AC]) != 8 or len(issuer_data) < 2:
+        return None
+    return _Arqc(int.from_bytes(held[_ATC]), held[_AC], issuer_data[_KEY_INDEX_AT])
+
+
+def _tags(templates: Iterable[bytes]) -> dict[int, bytes]:
+    """Return the data objects in records, the first of each tag."""
+    objects: dict[int, bytes] = {}
+    for template in templates:
+        try:
+            for name, value in parse(find(template, _RECORD) or b""):
+                objects.setdefault(name, value)
+        except TlvError:
+            continue
+    return objects
+
+
+def _pdol(fci: bytes) -> bytes:
+    try:
+        return find(fci, _PDOL) or b""
     except TlvError:
-        return 0
+        return b""
+
+
+def _filled(dol: bytes, values: Mapping[int, bytes]) -> bytes:
+    """Return the data a list asks for: `values`, and zeros for the rest; nothing for no list."""
+    try:
+        return b"".join(values.get(tag, bytes(size))[:size] for tag, size in parse_dol(dol))
+    except TlvError:
+        return b""

@@ -22,6 +22,7 @@ _CHALLENGE, _SELECT, _BY_NAME = 0x84, 0xA4, 0x04
 _GPO, _GENERATE, _INTERNAL = 0xA8, 0xAE, 0x88
 _VARYING = frozenset((0x9F26, 0x9F36, 0x9F4B))
 """Cryptogram, ATC, signature: never the same of two cards with keys and a past of their own."""
+_ISSUER_DATA, _MAC = 0x9F10, 4
 _FORMAT_1 = range(3, 13)
 """ATC and cryptogram in an answer `80 L CID ATC AC IAD` with a length of one byte."""
 
@@ -51,10 +52,14 @@ class Twins:
         """Send a command to both cards; return the emulated one's answer."""
         return self.both(apdu)[0]
 
-    def both(self, apdu: bytes) -> tuple[bytes, bytes]:
-        """Send a command to both cards; return both answers, the emulated one's first."""
+    def both(self, apdu: bytes, others: bytes | None = None) -> tuple[bytes, bytes]:
+        """Send a command to both cards; return both answers, the emulated one's first.
+
+        `others` is the other card's form of a command that has a cryptogram of the card in it.
+        """
         self.sent += 1
-        expected, seen = _whole(self.emulated, apdu), _whole(self.other, apdu)
+        expected = _whole(self.emulated, apdu)
+        seen = _whole(self.other, apdu if others is None else others)
         entry = Apdu(Octets(apdu), Octets(expected))
         step = self._follower.see(entry)
         assert step is not None, "an Apdu is a step"
@@ -121,7 +126,7 @@ def _varying(step: Step, answer: bytes) -> Iterable[int]:
     if command.ins == _INTERNAL:
         return range(2, len(data))
     if data[:1] == b"\x80" and command.ins == _GENERATE:
-        return _FORMAT_1
+        return [*_FORMAT_1, *_mac_places(data, _FORMAT_1.stop)]
     return _places(data) if data[:1] == b"\x77" else ()
 
 
@@ -136,8 +141,21 @@ def _places(template: bytes) -> list[int]:
     for tag, value in reversed(held):
         if tag in _VARYING:
             places += range(at - len(value), at)
+        elif tag == _ISSUER_DATA:
+            places += _mac_places(template[:at], at - len(value))
         at -= len(encode(tag, value))
     return places
+
+
+def _mac_places(answer: bytes, at: int) -> range:
+    """Where the MAC over the issuer's own data stands in 9F10, which begins at `at` (4.6).
+
+    They are a length, a type, the data and 4 bytes of MAC, behind the fixed part.
+    """
+    own = at + 1 + (answer[at] if at < len(answer) else 0)
+    length = answer[own] if own < len(answer) else 0
+    end = own + 1 + length
+    return range(end - _MAC, end) if length > _MAC and end <= len(answer) else range(0)
 
 
 def _whole(port: Port, apdu: bytes) -> bytes:
