@@ -93,7 +93,10 @@ class Card:
         power-on. Raises ImageError: no such file, not an image, in use.
         """
         with ImageFile(path) as file:
-            card = cls(file.read(), file.env)
+            try:
+                card = cls(file.read(), file.env)
+            except ImageError as error:
+                raise ImageError(f"{path}: {error}") from None
             file.attach(card.eeprom)
             card._file = file
             try:

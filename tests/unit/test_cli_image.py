@@ -186,8 +186,15 @@ def test_debug_shows_the_traceback(tmp_path):
     assert type(result.exception).__name__ == "ImageError"
 
 
-def test_a_file_that_is_no_image(tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    ["tree {}", "dump {}", "diff {card} {}", "diff {} {card}", "clone {} {new}", "apdu {} 00",
+     "serve {}", "conformance --image {}", "read --image {}"],
+)  # fmt: skip
+def test_a_file_that_is_no_image_is_named(social, tmp_path, words):
     path = tmp_path / "text.img"
     path.write_text("hello " * 200)
-    sscard("tree", path, code=3)
+    told = [word.format(path, card=social, new=tmp_path / "new.img") for word in words.split()]
+    sscard(*told, code=3)
+    assert sscard.errors.startswith(f"sscard: {path}: ")
     assert "not a card image" in sscard.errors

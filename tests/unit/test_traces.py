@@ -70,7 +70,7 @@ def test_every_event_is_recorded(session):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "not JSON"),
+        ("{", "no line of a trace"),
         ("[]", "not a JSON object"),
         ('{"event": "nap"}', "an event is one of"),
         ('{"event": "mute"}', "lacks why"),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sscard import imagefile
 from sscard.card import Activation, Card, Link
+from sscard.errors import ImageError
 from sscard.inspect.values import Value, stored
 from sscard.sample import new_card, sample_card
 from sscard.testing.runner import Rig
 
-__all__ = ["Bench", "card_of_file", "card_of_profile"]
+__all__ = ["Bench", "card_of_file", "card_of_profile", "image_of"]
 
 
 @contextmanager
@@ -23,7 +24,20 @@ def card_of_file(path: Path, *, save: bool) -> Iterator[Card]:
         with Card.open(path) as card:
             yield card
     else:
-        yield Card.from_image(*imagefile.load(path))
+        yield _loaded(path)
+
+
+def image_of(path: Path) -> bytes:
+    """Return what a file holds that is a card image. Errors: ImageError naming the file."""
+    return _loaded(path).image
+
+
+def _loaded(path: Path) -> Card:
+    image, env = imagefile.load(path)
+    try:
+        return Card.from_image(image, env)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
 
 
 def card_of_profile(name: str, settings: Mapping[str, object] | None = None) -> Card:

@@ -191,10 +191,10 @@ def states(*, json: JsonOption = False) -> None:
 
 def tree(file: ImageArgument, *, json: JsonOption = False) -> None:
     """Show what is on a card: environments, files, rules, keys without their values."""
-    from sscard import imagefile
+    from sscard.cli.cards import image_of
     from sscard.inspect import tree as tree_of
 
-    view = tree_of(imagefile.load(file)[0])
+    view = tree_of(image_of(file))
     if json:
         write_json(view.to_json())
     else:
@@ -217,11 +217,11 @@ def dump(
     json: JsonOption = False,
 ) -> None:
     """Show pages in hex with the meaning of every field; all that are not erased by default."""
-    from sscard import imagefile
+    from sscard.cli.cards import image_of
     from sscard.inspect import dump as dump_of
     from sscard.inspect.contents import Contents
 
-    image = imagefile.load(file)[0]
+    image = image_of(file)
     contents = Contents.read(image)
     wanted = [number for word in page or () for number in _pages(word)]
     if ring:
@@ -264,10 +264,10 @@ def diff(
     json: JsonOption = False,
 ) -> None:
     """Say what differs between two images: pages, objects, fields; exit code 1 if anything does."""
-    from sscard import imagefile
+    from sscard.cli.cards import image_of
     from sscard.inspect import diff as compare
 
-    found = compare(imagefile.load(before)[0], imagefile.load(after)[0], reveal=reveal)
+    found = compare(image_of(before), image_of(after), reveal=reveal)
     if json:
         write_json(found.to_json())
     else:
@@ -309,13 +309,14 @@ def clone(
 ) -> None:
     """Copy a card under another number, with a fresh environment of its own."""
     from sscard import imagefile
+    from sscard.cli.cards import image_of
     from sscard.env import Env
     from sscard.inspect import CLONE_WARNING
     from sscard.inspect import clone as cloned
 
     refuse_existing(out, force=force)
     image = cloned(
-        imagefile.load(file)[0],
+        image_of(file),
         new_serial=None if new_serial is None else hex_bytes(new_serial, "--new-serial"),
         csn=None if card_number is None else hex_bytes(card_number, "--card-number"),
     )

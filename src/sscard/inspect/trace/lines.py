@@ -228,7 +228,7 @@ def _object(line: str, where: str) -> dict[str, Any]:
     try:
         members = json.loads(line, object_pairs_hook=_once)
     except ValueError as error:
-        raise TraceError(f"{where}: not JSON: {error}") from None
+        raise TraceError(f"{where}: no line of a trace, which is JSON: {error}") from None
     if not isinstance(members, dict):
         raise TraceError(f"{where}: not a JSON object")
     return members
