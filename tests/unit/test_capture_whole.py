@@ -401,6 +401,25 @@ def test_a_record_of_the_bank_behind_refused_ones_is_read():
     assert capture(card).bank.records[2, 4].hex() == "7003500141"
 
 
+@pytest.mark.parametrize(("otherwise", "note"), [
+    ({"00B2011400": "6982"}, "record 1 of SFI 02: an empty template is in its place."),
+    ({"00B2011400": "FFFF9000"}, "record 1 of SFI 02: no sound template 70 of SFI 1 to 10."),
+    ({"00B2010C00": "9000"}, ""),
+    ({"00B2012C00": "9000"}, "records of DDF1/EF05 that the card did not give, beside others that it did."),
+    ({"00200000": "63CF"}, "the 15 tries of the PIN: a profile has 14 at most."),
+    ({"80CA9F1700": "9F1701FF9000"}, "the 255 tries of the bank's PIN: a profile has 14 at most."),
+    ({"80CA9F1700": "9F17009000"}, "data element 9F17: it has 0 bytes."),
+    ({"80CA9F7900": "9F79009000"}, "data element 9F79: it has 0 bytes."),
+])  # fmt: skip
+def test_a_card_with_odd_answers_has_a_twin(tmp_path, otherwise, note):
+    seen = capture(Counted(new_card("sample"), otherwise), transaction=True)
+    path = written(tmp_path, seen, show_personal=True)
+    assert not note or note in told(path.read_text("utf-8"))
+    twin = capture(port(new_card(str(path))), transaction=True).bank
+    assert twin.records[2, 2] == seen.bank.records[2, 2]
+    assert twin.afl[7] == (0 if "00B2011400" in otherwise else 1)  # signed records of SFI 2
+
+
 def test_a_card_gone_before_anything_was_read_is_an_error():
     with pytest.raises(CardRemoved):
         capture(MemoryPort(faulty(new_card("sample"), removed(when=1))))

@@ -4,13 +4,14 @@ Certificates hold for the card's own key, which nobody has: the profile makes ot
 test keys. Source: pse-pboc 2.3, 2.5, 4.9, 7, 9.3; docs/profiles.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
 from sscard.perso.model import Directory
+from sscard.perso.parse_keys import PIN_TRIES_MOST
 from sscard.perso.profile import Profile
-from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA
+from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA, TAGS
 from sscard.testing.capture.bank import is_template
 from sscard.testing.capture.seen import BankCapture
 
@@ -20,6 +21,9 @@ BASE: Final = "pboc"
 CONTACTLESS_BASE: Final = "pboc-contactless"
 CASH_BASE: Final = "pboc-ec"
 Values = dict[str, str | bool]
+
+Place = tuple[int, int]
+"""SFI and number of a record."""
 
 _ADF, _PPSE = "pse.df.DF01", "pse.df.DF02"
 _QUICK, _ISSUER_DATA = 0x9207, 0x9F10
@@ -94,6 +98,11 @@ def notes(seen: BankCapture) -> Iterator[str]:
         yield "AIP and AFL, for no transaction was begun: the profile's AFL has all records found"
     if _BALANCE in seen.elements:
         yield "AIP and AFL of electronic cash (DGI 9203): those of profile pboc-ec"
+    for sfi, number in sorted(_gaps(p for p, r in seen.records.items() if is_template(p, r))):
+        yield f"record {number} of SFI {sfi:02X}: an empty template is in its place"
+    for tag, value in seen.elements.items():
+        if not _fits(tag, value):
+            yield f"data element {tag:04X}: it has {len(value)} bytes"
     if any(_CERTIFICATES & _tags(record) for record in seen.records.values()):
         yield "certificates and signatures: made anew under the test keys, CA key 80"
     for (sfi, number), record in seen.records.items():
@@ -106,7 +115,10 @@ def _states(seen: BankCapture) -> Iterator[str]:
         yield "its ATC is used up: make it so with --state pse-atc-exhausted"
     elif seen.invalidated:
         yield "the application is blocked: make it so with --state pse-app-blocked"
-    if seen.elements.get(_TRIES) == b"\0":
+    left = _left(seen)
+    if left is not None and left > PIN_TRIES_MOST:
+        yield f"the {left} tries of the bank's PIN: a profile has {PIN_TRIES_MOST} at most"
+    if left == 0:
         yield "the PIN has no tries left: make it so with --state pse-pin-blocked"
 
 
@@ -161,8 +173,8 @@ class _Application:
         psn = self._find(_PSN)
         if psn:
             yield f"{_ADF}.psn", psn.hex()
-        if _TRIES in seen.elements:
-            left = seen.elements[_TRIES][0]
+        left = _left(seen)
+        if left is not None and left <= PIN_TRIES_MOST:
             yield f"{_ADF}.pin.limit", str(max(left, _USUAL_TRIES))
             if left:
                 yield f"{_ADF}.pin.tries_left", str(left)
@@ -199,7 +211,7 @@ class _Application:
 
     def _data(self) -> Iterator[tuple[str, str | bool]]:
         """The data elements of GET DATA; the PIN's counter is the PIN's."""
-        held = {tag: value for tag, value in self._seen.elements.items() if tag != _TRIES}
+        held = {tag: v for tag, v in self._seen.elements.items() if tag != _TRIES and _fits(tag, v)}
         changing = {tag: v for tag, v in held.items() if tag in PUT_DATA or tag == _LOG_FORMAT}
         fixed = {tag: value for tag, value in held.items() if tag not in changing}
         base = dict(_home(base_of(self._seen)).dgis)
@@ -222,10 +234,15 @@ class _Application:
             for place, record in self._records.items()
             if place[0] not in self._dropped
         }
+        kept |= {
+            place: encode(_TEMPLATE, b"")
+            for place in _gaps(self._records)
+            if place[0] not in self._dropped | {self._oda_sfi}
+        }
         sfis = {sfi for sfi, _ in kept} | ({self._oda_sfi} - {0})
         for sfi in sorted(sfis):
             yield f"{_ADF}.ef.EF{sfi:02X}.kind", "variable"
-        for (sfi, number), record in kept.items():
+        for (sfi, number), record in sorted(kept.items()):
             yield f"{_ADF}.dgi.{sfi:02X}{number:02X}", _hex(record)
         log_sfi, rows = self._seen.log
         if log_sfi and rows:
@@ -249,7 +266,7 @@ class _Application:
             parts = [
                 self._seen.afl[at : at + _ENTRY] for at in range(0, len(self._seen.afl), _ENTRY)
             ]
-            parts = [part for part in parts if part[0] >> 3 not in gone]
+            parts = [self._signed(part) for part in parts if part[0] >> 3 not in gone]
         else:
             numbers: dict[int, list[int]] = {}
             for sfi, number in sorted(self._records):
@@ -262,6 +279,14 @@ class _Application:
         if self._oda_sfi and all(part[0] >> 3 != self._oda_sfi for part in parts):
             parts.append(bytes((self._oda_sfi << 3, 1, 1, 0)))
         return b"".join(parts)
+
+    def _signed(self, part: bytes) -> bytes:
+        """Return an entry of the AFL whose signed records, from the first on, are all there."""
+        if len(part) != _ENTRY:
+            return b""
+        sfi, first, last, count = part
+        gaps = (n for n in range(count) if (sfi >> 3, first + n) not in self._records)
+        return bytes((sfi, first, last, next(gaps, count)))
 
     def _has_pan(self, sfi: int, number: int) -> bool:
         return _PAN in _tags(self._records[sfi, number])
@@ -323,6 +348,26 @@ def _fictional(pan: str) -> str:
         for at, digit in enumerate(reversed(digits))
     )
     return digits + str(-total % 10)
+
+
+def _gaps(records: Iterable[Place]) -> Iterator[Place]:
+    """Yield SFI and number of the records that are missing in front of others."""
+    there = set(records)
+    for sfi in {sfi for sfi, _ in there}:
+        last = max(number for at, number in there if at == sfi)
+        yield from ((sfi, n) for n in range(1, last) if (sfi, n) not in there)
+
+
+def _fits(tag: int, value: bytes) -> bool:
+    """Whether a data element is as long as it should be (2.7)."""
+    length = TAGS[tag].length
+    return bool(value) and length in (None, len(value))
+
+
+def _left(seen: BankCapture) -> int | None:
+    """Return how many tries the PIN has left; None when the card does not tell."""
+    told = seen.elements.get(_TRIES, b"")
+    return told[0] if _fits(_TRIES, told) else None
 
 
 def _tags(record: bytes) -> set[int]:

@@ -137,7 +137,7 @@ def _records(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> SW:
     if place in seen.partial:  # the issuer's file is read twice
         seen.partial.remove(place)
     for _, reply in records(port, file.fid & 0x1F, most + 1):
-        if reply.sw == SW.OK:
+        if reply.sw == SW.OK and reply.data:
             given.append(reply.data)
             seen.records[place] = given
             if len(given) == 1:  # until all was asked for: the card may go away
