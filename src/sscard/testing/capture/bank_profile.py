@@ -13,6 +13,7 @@ from sscard.perso.parse_keys import PIN_TRIES_MOST
 from sscard.perso.profile import Profile
 from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA, TAGS
 from sscard.testing.capture.bank import is_template
+from sscard.testing.capture.bank_mask import Mask, fictional_pan
 from sscard.testing.capture.seen import BankCapture
 
 __all__ = ["BASE", "CASH_BASE", "base_of", "entries", "notes"]
@@ -28,23 +29,12 @@ Place = tuple[int, int]
 _ADF, _PPSE = "pse.df.DF01", "pse.df.DF02"
 _QUICK, _ISSUER_DATA = 0x9207, 0x9F10
 """The DGI of what qPBOC answers, and what in it nobody is told beforehand."""
-_PAN, _TRACK_2, _NAME, _EXTENDED, _ID_NUMBER = 0x5A, 0x57, 0x5F20, 0x9F0B, 0x9F61
-_DISCRETIONARY = (0x9F1F, 0x9F20)
+_PAN = 0x5A
 _CERTIFICATES = frozenset(
     (0x8F, 0x90, 0x92, 0x93, 0x9F2D, 0x9F2E, 0x9F2F, 0x9F32, 0x9F46, 0x9F47, 0x9F48)
 )
-_IMPERSONAL = frozenset(
-    (
-        0x4F, 0x50, 0x87, 0x8C, 0x8D, 0x8E, 0x5F24, 0x5F25, 0x5F28, 0x5F30, 0x5F34, 0x9F07, 0x9F08,
-        0x9F0D, 0x9F0E, 0x9F0F, 0x9F12, 0x9F14, 0x9F23, 0x9F42, 0x9F44, 0x9F49, 0x9F4A, 0x9F62,
-        0x9F74,
-    )
-)  # fmt: skip
-"""What a record may hold of the product, not of the holder; other values become zeros."""
 _ATC, _TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F36, 0x9F17, 0x9F4F, 0x9F79, 0x5F34
-_APPLICATION = 0x61
 _TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
-_BIN = 6
 _DEBIT_FID = 0xDF01
 _USUAL_TRIES = 3
 _ENTRY = 4
@@ -74,7 +64,6 @@ def entries(seen: BankCapture, *, show_personal: bool, whole: bool = True) -> Va
         made["options.electronic_cash"] = "on"
     if base == CONTACTLESS_BASE:
         made["options.contactless"] = "on"
-        made[f"{_PPSE}.dgi.9102"] = _hex(encode(_FCI, seen.proximity_fci))
     application = _Application(seen, show_personal=show_personal)
     made |= application.directory(whole=whole)
     if seen.selected:
@@ -141,9 +130,9 @@ class _Application:
 
     def __init__(self, seen: BankCapture, *, show_personal: bool) -> None:
         self._seen = seen
-        self._show = show_personal
         self._own_pan = self._find(_PAN).hex().rstrip("f")
-        self._pan = self._own_pan if show_personal else _fictional(self._own_pan)
+        self._mask = Mask("" if show_personal else self._own_pan, shown=show_personal)
+        self._pan = self._own_pan if show_personal else fictional_pan(self._own_pan)
         self._records = {
             place: record for place, record in seen.records.items() if is_template(place, record)
         }
@@ -168,7 +157,7 @@ class _Application:
     def values(self) -> Iterator[tuple[str, str | bool]]:
         seen = self._seen
         yield f"{_ADF}.aid", _hex(seen.aid)
-        if self._pan:
+        if self._pan.isdecimal():
             yield f"{_ADF}.pan", self._pan
         psn = self._find(_PSN)
         if psn:
@@ -179,7 +168,7 @@ class _Application:
             if left:
                 yield f"{_ADF}.pin.tries_left", str(left)
         fci = 0x9103 if seen.proximity_fci else 0x9102
-        yield f"{_ADF}.dgi.{fci:04X}", _hex(encode(_FCI, seen.fci))
+        yield f"{_ADF}.dgi.{fci:04X}", _hex(encode(_FCI, self._mask.template(seen.fci)))
         yield from self._data()
         yield from self._files()
         if not self._oda_sfi:
@@ -198,13 +187,16 @@ class _Application:
         yield f"{_ADF}.dgi.9104", _hex(encode(_AIP, usual) + locator)
 
     def directory(self, *, whole: bool) -> Values:
-        """What the PSE tells: its FCI and the entries of its directory."""
+        """What PPSE and PSE tell: their FCIs, and the entries of the directory."""
         seen, made = self._seen, Values()
+        if seen.proximity_fci:
+            fci = self._mask.template(seen.proximity_fci)
+            made[f"{_PPSE}.dgi.9102"] = _hex(encode(_FCI, fci))
         if not seen.directory_fci:
             return made
-        made["pse.dgi.9102"] = _hex(encode(_FCI, seen.directory_fci))
+        made["pse.dgi.9102"] = _hex(encode(_FCI, self._mask.template(seen.directory_fci)))
         for (_, number), record in seen.directory.items():
-            made[f"pse.dgi.01{number:02X}"] = _hex(self._listed(record))
+            made[f"pse.dgi.01{number:02X}"] = _hex(self._mask.entries(record))
         if whole and not seen.directory:
             made["pse.dgi.0101"] = made["pse.ef.EF01.present"] = False
         return made
@@ -296,58 +288,7 @@ class _Application:
         objects = [
             pair for pair in parse(find(record, _TEMPLATE) or b"") if pair[0] not in _CERTIFICATES
         ]
-        if not self._show:
-            objects = [(tag, self._fiction(tag, value)) for tag, value in objects]
-        return encode(_TEMPLATE, b"".join(encode(tag, value) for tag, value in objects))
-
-    def _listed(self, record: bytes) -> bytes:
-        """Return a directory record; of its entries only what names an application stays."""
-        if self._show:
-            return record
-        try:
-            entries = parse(find(record, _TEMPLATE) or b"")
-            made = b"".join(
-                encode(
-                    tag, self._blanked(parse(value)) if tag == _APPLICATION else bytes(len(value))
-                )
-                for tag, value in entries
-            )
-        except TlvError:
-            return encode(_TEMPLATE, b"")
-        return encode(_TEMPLATE, made)
-
-    def _blanked(self, objects: list[tuple[int, bytes]]) -> bytes:
-        return b"".join(encode(tag, self._fiction(tag, value)) for tag, value in objects)
-
-    def _fiction(self, tag: int, value: bytes) -> bytes:
-        """Another value of the same length for what is personal."""
-        size = len(value)
-        if tag == _PAN:
-            return bytes.fromhex(self._pan.ljust(2 * size, "f"))
-        if tag == _TRACK_2:
-            own, mark, rest = value.hex().partition("d")
-            filler = "f" if rest.endswith("f") else ""
-            usual = rest[:7] + "0" * (len(rest) - 7 - len(filler)) + filler
-            return bytes.fromhex(_fictional(own) + mark + usual)
-        if tag in (_NAME, _EXTENDED):
-            return b"TEST CARDHOLDER".ljust(size)[:size]
-        if tag == _ID_NUMBER:
-            return b"110101199001011237".ljust(size)[:size]
-        if tag in _DISCRETIONARY:
-            return bytes(size) if tag == _DISCRETIONARY[1] else b"0" * size
-        return value if tag in _IMPERSONAL else bytes(size)
-
-
-def _fictional(pan: str) -> str:
-    """Return a PAN of the same bank and length that nobody has, its check digit right."""
-    if len(pan) <= _BIN:
-        return pan
-    digits = pan[:_BIN] + "9" * 3 + "0" * (len(pan) - _BIN - 4)
-    total = sum(
-        sum(divmod(2 * int(digit), 10)) if at % 2 == 0 else int(digit)
-        for at, digit in enumerate(reversed(digits))
-    )
-    return digits + str(-total % 10)
+        return encode(_TEMPLATE, self._mask.objects(objects))
 
 
 def _gaps(records: Iterable[Place]) -> Iterator[Place]:
