@@ -13,13 +13,17 @@ import pytest
 from sscard import sample_card
 from sscard.card import Card
 from sscard.inspect.trace import load
+from sscard.keys.vault import Party
+from sscard.perso.roots import roots
 from sscard.sample import new_card
+from sscard.testing.capture import capture
 from sscard.testing.faults import dies, faulty, mute, removed, wrong_atr
-from sscard.transport.memory import PoweredSlot
+from sscard.transport.memory import MemoryPort, PoweredSlot
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.port import CardRemoved
 from sscard.transport.serve import CardSlot
 from sscard.transport.vpcd import HOST, Apdu, Control, Framer, frame
+from sscard.vaults.file import FileVault
 
 pytestmark = [pytest.mark.interop, pytest.mark.requires("pcscd", "vpcd", "pyscard")]
 
@@ -78,6 +82,46 @@ def test_compare_explains_a_difference(serve, slots, clients, tmp_path):
     told = clients.sscard("compare", str(image), "--reader", slots[0].name, "--quick", code=1)
     assert "tag 09" in told
     assert "张测试" not in told
+
+
+def test_compare_with_the_banks_keys_approves_a_transaction(serve, slots, clients, tmp_path):
+    image, keys = tmp_path / "card.img", tmp_path / "keys"
+    clients.sscard("new", str(image))
+    with FileVault.create(keys, "secret", Party.BANK, test=True) as vault:
+        vault.install_all(roots("sample", Party.BANK))
+    card = sample_card()
+    serve(powered(card))
+    command = ("compare", str(image), "--reader", slots[0].name, "--quick", "--transactions")
+    told = clients.sscard(*command, "--bank-vault", str(keys), "--bank-passphrase", "secret")
+    assert told.endswith(" commands, 0 differences\n")
+    seen = capture(MemoryPort(PoweredSlot(card))).bank.elements
+    assert (seen[0x9F36].hex(), seen[0x9F13].hex()) == ("0004", "0004")  # the last one went on line
+
+
+def test_ctrl_c_leaves_what_was_compared(serve, slots, clients, tmp_path):
+    image, sent = tmp_path / "card.img", []
+    clients.sscard("new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
+
+    class Slow(PoweredSlot):
+        def transmit(self, apdu):
+            sent.append(apdu)
+            time.sleep(0.05)
+            return super().transmit(apdu)
+
+    card = sample_card()
+    serve(Slow(card, link="t0", atr=card.atr))
+    with subprocess.Popen(
+        (sys.executable, "-m", "sscard", "compare", str(image), "--reader", slots[0].name),
+        env=clients.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while len(sent) < 60:
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "tag 09" in output
+    assert "the comparison was interrupted at command" in errors
 
 
 def test_capture_makes_a_profile_that_new_accepts(serve, slots, clients, tmp_path):

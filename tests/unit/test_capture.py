@@ -155,3 +155,32 @@ def test_values_nobody_knows_are_not_copied():
     seen = seen_of(card)
     assert to_toml(seen, show_personal=True).count(secret.hex().upper()) >= 3
     assert secret.hex().upper() not in to_toml(seen)
+
+
+def test_what_an_answer_to_select_holds_besides_is_not_copied(tmp_path):
+    """A value of the issuer's own, deep in the FCI of the application and of the PSE."""
+    secret = b"SECRET MAN"
+    own = encode(0xBF0C, encode(0x9F4D, b"\x0b\x0a") + encode(0xDF20, secret))
+    card = new_card("pboc", {
+        "pse.df.DF01.dgi.9102": encode(0xA5, encode(0x50, b"DEBIT") + own).hex(),
+        "pse.dgi.9102": encode(0xA5, encode(0x88, b"\x01") + own).hex(),
+    })  # fmt: skip
+    seen = seen_of(card)
+    assert to_toml(seen, show_personal=True).count(secret.hex().upper()) == 2
+    assert secret.hex().upper() not in to_toml(seen)
+    twin = seen_of(twin_of(seen, tmp_path)).bank
+    assert twin.fci == seen.bank.fci.replace(secret, bytes(len(secret)))
+    assert twin.log == (11, 10)
+
+
+def test_numbers_that_are_none_make_no_trouble():
+    """PAN and track 2 with letters in them, and a track 2 that ends too soon."""
+    seen = seen_of(new_card("pboc"))
+    for odd in ("62109500ABCEEF", "6210950000000000017DABCDE", "621095000017D12F", "D0"):
+        track = encode(0x57, bytes.fromhex(odd + "F" * (len(odd) % 2)))
+        pan = encode(0x5A, bytes.fromhex("6210AB9501"))
+        seen.bank.records[1, 1] = encode(0x70, track + pan)
+        text = to_toml(seen)
+        assert "ABC" not in text
+        assert "6210AB95" not in text
+        assert "AB9501" in to_toml(seen, show_personal=True)

@@ -21,6 +21,8 @@ from sscard.spec.codes import (
 
 __all__ = ["CHANNEL_KEYS", "channel", "master_key", "pin", "plain_key"]
 
+PIN_TRIES_MOST = 14
+"""15 of 15 would be the byte FF, which means unlimited (cos 4.4)."""
 CHANNEL_KEYS = 4
 """Key records of a secure channel: types 13 to 16 (pse-pboc 9)."""
 
@@ -131,7 +133,7 @@ def pin(table: Table, place: Place) -> Key:
 
     15 tries of 15 would be the byte FF, which means unlimited (cos 4.4).
     """
-    limit = table.number("limit", 1, 14)
+    limit = table.number("limit", 1, PIN_TRIES_MOST)
     left = table.number("tries_left", 1, limit, limit)
     digits = table.text("digits")
     form = table.choice("form", {"bcd": "bcd", "block2": "block2"}, "bcd")

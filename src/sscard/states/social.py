@@ -120,7 +120,10 @@ def _locked(profile: Profile, name: str, command: Command) -> Steps:
     yield from select_name(ddf.name, ddf.df_name)
     if not by_lock_key:
         yield from authenticate(lock.name, lock)
-    key = lock if by_lock_key else next(k for k in ddf.keys if k.type == KEY_TYPES["stk"])
+    stk = next((key for key in ddf.keys if key.type == KEY_TYPES["stk"]), None)
+    key = lock if by_lock_key else stk
+    if key is None:
+        raise ProfileError(f"{ddf.name} has no STK: nobody can send it a MAC")
     yield from protected(name, key, command, session=profile.option("sm_mode") == "session")
 
 

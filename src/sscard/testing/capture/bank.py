@@ -55,7 +55,7 @@ def read_bank(port: Port, seen: Capture, *, transaction: bool) -> None:
         seen.at = f"SFI {sfi:02X} of the debit application"
         if sfi != bank.log[0]:
             for number, reply in records(port, sfi, _PATIENCE):
-                if reply.sw == SW.OK:
+                if reply.sw == SW.OK and reply.data:
                     bank.records[sfi, number] = reply.data
     if transaction:
         seen.at = "GET PROCESSING OPTIONS"
@@ -80,7 +80,7 @@ def _directory(port: Port, seen: Capture, bank: BankCapture) -> None:
     bank.directory_fci = found(selected.data, _PROPRIETARY) or b""
     place = found(bank.directory_fci, _DIRECTORY_SFI) or b"\x01"
     for number, reply in records(port, place[0], _PATIENCE):
-        if reply.sw == SW.OK:
+        if reply.sw == SW.OK and reply.data:
             bank.directory[place[0], number] = reply.data
             entries = found(reply.data, _TEMPLATE) or b""
             listed += [aid for aid in _aids(entries) if aid in AIDS and aid not in listed]

@@ -4,14 +4,16 @@ Certificates hold for the card's own key, which nobody has: the profile makes ot
 test keys. Source: pse-pboc 2.3, 2.5, 4.9, 7, 9.3; docs/profiles.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
 from sscard.perso.model import Directory
+from sscard.perso.parse_keys import PIN_TRIES_MOST
 from sscard.perso.profile import Profile
-from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA
+from sscard.spec.pboc import DEBIT_AID, GET_DATA, PUT_DATA, TAGS
 from sscard.testing.capture.bank import is_template
+from sscard.testing.capture.bank_mask import Mask, fictional_pan
 from sscard.testing.capture.seen import BankCapture
 
 __all__ = ["BASE", "CASH_BASE", "base_of", "entries", "notes"]
@@ -21,26 +23,18 @@ CONTACTLESS_BASE: Final = "pboc-contactless"
 CASH_BASE: Final = "pboc-ec"
 Values = dict[str, str | bool]
 
+Place = tuple[int, int]
+"""SFI and number of a record."""
+
 _ADF, _PPSE = "pse.df.DF01", "pse.df.DF02"
 _QUICK, _ISSUER_DATA = 0x9207, 0x9F10
 """The DGI of what qPBOC answers, and what in it nobody is told beforehand."""
-_PAN, _TRACK_2, _NAME, _EXTENDED, _ID_NUMBER = 0x5A, 0x57, 0x5F20, 0x9F0B, 0x9F61
-_DISCRETIONARY = (0x9F1F, 0x9F20)
+_PAN = 0x5A
 _CERTIFICATES = frozenset(
     (0x8F, 0x90, 0x92, 0x93, 0x9F2D, 0x9F2E, 0x9F2F, 0x9F32, 0x9F46, 0x9F47, 0x9F48)
 )
-_IMPERSONAL = frozenset(
-    (
-        0x4F, 0x50, 0x87, 0x8C, 0x8D, 0x8E, 0x5F24, 0x5F25, 0x5F28, 0x5F30, 0x5F34, 0x9F07, 0x9F08,
-        0x9F0D, 0x9F0E, 0x9F0F, 0x9F12, 0x9F14, 0x9F23, 0x9F42, 0x9F44, 0x9F49, 0x9F4A, 0x9F62,
-        0x9F74,
-    )
-)  # fmt: skip
-"""What a record may hold of the product, not of the holder; other values become zeros."""
 _ATC, _TRIES, _LOG_FORMAT, _BALANCE, _PSN = 0x9F36, 0x9F17, 0x9F4F, 0x9F79, 0x5F34
-_APPLICATION = 0x61
 _TEMPLATE, _FCI, _AIP, _AFL = 0x70, 0xA5, 0x82, 0x94
-_BIN = 6
 _DEBIT_FID = 0xDF01
 _USUAL_TRIES = 3
 _ENTRY = 4
@@ -70,7 +64,6 @@ def entries(seen: BankCapture, *, show_personal: bool, whole: bool = True) -> Va
         made["options.electronic_cash"] = "on"
     if base == CONTACTLESS_BASE:
         made["options.contactless"] = "on"
-        made[f"{_PPSE}.dgi.9102"] = _hex(encode(_FCI, seen.proximity_fci))
     application = _Application(seen, show_personal=show_personal)
     made |= application.directory(whole=whole)
     if seen.selected:
@@ -94,6 +87,11 @@ def notes(seen: BankCapture) -> Iterator[str]:
         yield "AIP and AFL, for no transaction was begun: the profile's AFL has all records found"
     if _BALANCE in seen.elements:
         yield "AIP and AFL of electronic cash (DGI 9203): those of profile pboc-ec"
+    for sfi, number in sorted(_gaps(p for p, r in seen.records.items() if is_template(p, r))):
+        yield f"record {number} of SFI {sfi:02X}: an empty template is in its place"
+    for tag, value in seen.elements.items():
+        if not _fits(tag, value):
+            yield f"data element {tag:04X}: it has {len(value)} bytes"
     if any(_CERTIFICATES & _tags(record) for record in seen.records.values()):
         yield "certificates and signatures: made anew under the test keys, CA key 80"
     for (sfi, number), record in seen.records.items():
@@ -106,7 +104,10 @@ def _states(seen: BankCapture) -> Iterator[str]:
         yield "its ATC is used up: make it so with --state pse-atc-exhausted"
     elif seen.invalidated:
         yield "the application is blocked: make it so with --state pse-app-blocked"
-    if seen.elements.get(_TRIES) == b"\0":
+    left = _left(seen)
+    if left is not None and left > PIN_TRIES_MOST:
+        yield f"the {left} tries of the bank's PIN: a profile has {PIN_TRIES_MOST} at most"
+    if left == 0:
         yield "the PIN has no tries left: make it so with --state pse-pin-blocked"
 
 
@@ -129,9 +130,9 @@ class _Application:
 
     def __init__(self, seen: BankCapture, *, show_personal: bool) -> None:
         self._seen = seen
-        self._show = show_personal
         self._own_pan = self._find(_PAN).hex().rstrip("f")
-        self._pan = self._own_pan if show_personal else _fictional(self._own_pan)
+        self._mask = Mask("" if show_personal else self._own_pan, shown=show_personal)
+        self._pan = self._own_pan if show_personal else fictional_pan(self._own_pan)
         self._records = {
             place: record for place, record in seen.records.items() if is_template(place, record)
         }
@@ -156,18 +157,18 @@ class _Application:
     def values(self) -> Iterator[tuple[str, str | bool]]:
         seen = self._seen
         yield f"{_ADF}.aid", _hex(seen.aid)
-        if self._pan:
+        if self._pan.isdecimal():
             yield f"{_ADF}.pan", self._pan
         psn = self._find(_PSN)
         if psn:
             yield f"{_ADF}.psn", psn.hex()
-        if _TRIES in seen.elements:
-            left = seen.elements[_TRIES][0]
+        left = _left(seen)
+        if left is not None and left <= PIN_TRIES_MOST:
             yield f"{_ADF}.pin.limit", str(max(left, _USUAL_TRIES))
             if left:
                 yield f"{_ADF}.pin.tries_left", str(left)
         fci = 0x9103 if seen.proximity_fci else 0x9102
-        yield f"{_ADF}.dgi.{fci:04X}", _hex(encode(_FCI, seen.fci))
+        yield f"{_ADF}.dgi.{fci:04X}", _hex(encode(_FCI, self._mask.template(seen.fci)))
         yield from self._data()
         yield from self._files()
         if not self._oda_sfi:
@@ -186,20 +187,23 @@ class _Application:
         yield f"{_ADF}.dgi.9104", _hex(encode(_AIP, usual) + locator)
 
     def directory(self, *, whole: bool) -> Values:
-        """What the PSE tells: its FCI and the entries of its directory."""
+        """What PPSE and PSE tell: their FCIs, and the entries of the directory."""
         seen, made = self._seen, Values()
+        if seen.proximity_fci:
+            fci = self._mask.template(seen.proximity_fci)
+            made[f"{_PPSE}.dgi.9102"] = _hex(encode(_FCI, fci))
         if not seen.directory_fci:
             return made
-        made["pse.dgi.9102"] = _hex(encode(_FCI, seen.directory_fci))
+        made["pse.dgi.9102"] = _hex(encode(_FCI, self._mask.template(seen.directory_fci)))
         for (_, number), record in seen.directory.items():
-            made[f"pse.dgi.01{number:02X}"] = _hex(self._listed(record))
+            made[f"pse.dgi.01{number:02X}"] = _hex(self._mask.entries(record))
         if whole and not seen.directory:
             made["pse.dgi.0101"] = made["pse.ef.EF01.present"] = False
         return made
 
     def _data(self) -> Iterator[tuple[str, str | bool]]:
         """The data elements of GET DATA; the PIN's counter is the PIN's."""
-        held = {tag: value for tag, value in self._seen.elements.items() if tag != _TRIES}
+        held = {tag: v for tag, v in self._seen.elements.items() if tag != _TRIES and _fits(tag, v)}
         changing = {tag: v for tag, v in held.items() if tag in PUT_DATA or tag == _LOG_FORMAT}
         fixed = {tag: value for tag, value in held.items() if tag not in changing}
         base = dict(_home(base_of(self._seen)).dgis)
@@ -222,10 +226,15 @@ class _Application:
             for place, record in self._records.items()
             if place[0] not in self._dropped
         }
+        kept |= {
+            place: encode(_TEMPLATE, b"")
+            for place in _gaps(self._records)
+            if place[0] not in self._dropped | {self._oda_sfi}
+        }
         sfis = {sfi for sfi, _ in kept} | ({self._oda_sfi} - {0})
         for sfi in sorted(sfis):
             yield f"{_ADF}.ef.EF{sfi:02X}.kind", "variable"
-        for (sfi, number), record in kept.items():
+        for (sfi, number), record in sorted(kept.items()):
             yield f"{_ADF}.dgi.{sfi:02X}{number:02X}", _hex(record)
         log_sfi, rows = self._seen.log
         if log_sfi and rows:
@@ -249,7 +258,7 @@ class _Application:
             parts = [
                 self._seen.afl[at : at + _ENTRY] for at in range(0, len(self._seen.afl), _ENTRY)
             ]
-            parts = [part for part in parts if part[0] >> 3 not in gone]
+            parts = [self._signed(part) for part in parts if part[0] >> 3 not in gone]
         else:
             numbers: dict[int, list[int]] = {}
             for sfi, number in sorted(self._records):
@@ -263,6 +272,14 @@ class _Application:
             parts.append(bytes((self._oda_sfi << 3, 1, 1, 0)))
         return b"".join(parts)
 
+    def _signed(self, part: bytes) -> bytes:
+        """Return an entry of the AFL whose signed records, from the first on, are all there."""
+        if len(part) != _ENTRY:
+            return b""
+        sfi, first, last, count = part
+        gaps = (n for n in range(count) if (sfi >> 3, first + n) not in self._records)
+        return bytes((sfi, first, last, next(gaps, count)))
+
     def _has_pan(self, sfi: int, number: int) -> bool:
         return _PAN in _tags(self._records[sfi, number])
 
@@ -271,58 +288,27 @@ class _Application:
         objects = [
             pair for pair in parse(find(record, _TEMPLATE) or b"") if pair[0] not in _CERTIFICATES
         ]
-        if not self._show:
-            objects = [(tag, self._fiction(tag, value)) for tag, value in objects]
-        return encode(_TEMPLATE, b"".join(encode(tag, value) for tag, value in objects))
-
-    def _listed(self, record: bytes) -> bytes:
-        """Return a directory record; of its entries only what names an application stays."""
-        if self._show:
-            return record
-        try:
-            entries = parse(find(record, _TEMPLATE) or b"")
-            made = b"".join(
-                encode(
-                    tag, self._blanked(parse(value)) if tag == _APPLICATION else bytes(len(value))
-                )
-                for tag, value in entries
-            )
-        except TlvError:
-            return encode(_TEMPLATE, b"")
-        return encode(_TEMPLATE, made)
-
-    def _blanked(self, objects: list[tuple[int, bytes]]) -> bytes:
-        return b"".join(encode(tag, self._fiction(tag, value)) for tag, value in objects)
-
-    def _fiction(self, tag: int, value: bytes) -> bytes:
-        """Another value of the same length for what is personal."""
-        size = len(value)
-        if tag == _PAN:
-            return bytes.fromhex(self._pan.ljust(2 * size, "f"))
-        if tag == _TRACK_2:
-            own, mark, rest = value.hex().partition("d")
-            filler = "f" if rest.endswith("f") else ""
-            usual = rest[:7] + "0" * (len(rest) - 7 - len(filler)) + filler
-            return bytes.fromhex(_fictional(own) + mark + usual)
-        if tag in (_NAME, _EXTENDED):
-            return b"TEST CARDHOLDER".ljust(size)[:size]
-        if tag == _ID_NUMBER:
-            return b"110101199001011237".ljust(size)[:size]
-        if tag in _DISCRETIONARY:
-            return bytes(size) if tag == _DISCRETIONARY[1] else b"0" * size
-        return value if tag in _IMPERSONAL else bytes(size)
+        return encode(_TEMPLATE, self._mask.objects(objects))
 
 
-def _fictional(pan: str) -> str:
-    """Return a PAN of the same bank and length that nobody has, its check digit right."""
-    if len(pan) <= _BIN:
-        return pan
-    digits = pan[:_BIN] + "9" * 3 + "0" * (len(pan) - _BIN - 4)
-    total = sum(
-        sum(divmod(2 * int(digit), 10)) if at % 2 == 0 else int(digit)
-        for at, digit in enumerate(reversed(digits))
-    )
-    return digits + str(-total % 10)
+def _gaps(records: Iterable[Place]) -> Iterator[Place]:
+    """Yield SFI and number of the records that are missing in front of others."""
+    there = set(records)
+    for sfi in {sfi for sfi, _ in there}:
+        last = max(number for at, number in there if at == sfi)
+        yield from ((sfi, n) for n in range(1, last) if (sfi, n) not in there)
+
+
+def _fits(tag: int, value: bytes) -> bool:
+    """Whether a data element is as long as it should be (2.7)."""
+    length = TAGS[tag].length
+    return bool(value) and length in (None, len(value))
+
+
+def _left(seen: BankCapture) -> int | None:
+    """Return how many tries the PIN has left; None when the card does not tell."""
+    told = seen.elements.get(_TRIES, b"")
+    return told[0] if _fits(_TRIES, told) else None
 
 
 def _tags(record: bytes) -> set[int]:

@@ -11,6 +11,7 @@ __all__ = ["to_toml"]
 
 _SHAPES = {"v1": "v1", "v2": "v2-social-only", "v3": "v3"}
 _WITH_BANK = {"v1": "v1", "v2": "v2", "v3": "v3"}
+_NATIONAL = "v1-ssf33"
 _BANK_ALONE = {bank_profile.BASE: "pboc-only"}
 """A card without the social side: what it extends, if that is not the application's profile."""
 _DEAD = {"SSSE": "--state card-blocked", "PSE": "--state pse-card-blocked"}
@@ -52,7 +53,10 @@ def _base(seen: Capture) -> str:
     if seen.social is None and "SSSE" not in seen.dead:
         base = bank_profile.base_of(seen.bank or BankCapture())
         return _BANK_ALONE.get(base, base)
-    generation = (seen.social or SocialCapture()).generation
+    social = seen.social or SocialCapture()
+    if (social.generation, social.national) == ("v1", True):
+        return _NATIONAL
+    generation = social.generation
     alone = seen.bank is None and "PSE" not in seen.dead
     return (_SHAPES if alone else _WITH_BANK)[generation]
 

@@ -12,18 +12,19 @@ __all__ = ["BankCapture", "Capture", "SocialCapture"]
 class SocialCapture:
     """What the social security environment gave.
 
-    `guessed`: the card does not tell its generation. `records` are those of a file by directory
-    and file, `contents` whole transparent files; `partial` are files that gave some of their
-    records only, `hidden` cyclic ones that gave none and want a proof, with how many records there
-    are, 0 when the card does not tell; `rules` are read rules that the card has otherwise than its
-    generation's table; `names` are those of directories that the table calls otherwise; `missing`
-    are directories and files the table has and the card has not. `blocked` are directories whose
-    SELECT says that they are, with what a read in them answers. `tries` are those the PIN has left,
-    None when the card does not tell.
+    `guessed`: the card does not tell its generation; `national`: its keys are for SSF33. `records`
+    are those of a file by directory and file, `contents` whole transparent files; `partial` are
+    files that gave some of their records only, `hidden` cyclic ones that gave none and want a
+    proof, with how many records there are, 0 when the card does not tell; `rules` are read rules
+    that the card has otherwise than its generation's table; `names` are those of directories that
+    the table calls otherwise; `missing` are directories and files the table has and the card has
+    not. `blocked` are directories whose SELECT says that they are, with what a read in them
+    answers. `tries` are those the PIN has left, None when the card does not tell.
     """
 
     generation: str = "v2"
     guessed: bool = False
+    national: bool = False
     region: str = ""
     records: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
     contents: dict[tuple[int, int], bytes] = field(default_factory=dict)

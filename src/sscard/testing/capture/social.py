@@ -1,6 +1,6 @@
 """The social half of a capture: what every file of the SSSE's tables gives without a proof.
 
-Source: ssse-lb002 2.3, 2.4, 3.3, 3.7, 4.8.
+Source: ssse-lb002 1.2, 2.3, 2.4, 3.3, 3.7, 4.8.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,6 +20,8 @@ _ISSUER_FILE, _CODE, _VERSION = 0xEF05, 0x01, 0x03
 _DF_NAME = 0x84
 _ALGORITHM_MARK = bytes.fromhex("9F0C8603")
 """In the FCI of a card whose SSSE works with SM4."""
+_NO_MAC = b"\xff" * 4
+"""In the card identification code, where its MAC would be under an SSF33 key (1.2)."""
 _NOT_IN_V1 = 0xDF05
 _SHORTEST = 4
 """Items of the shortest file that tells what a card is; fewer refusals say nothing of a file."""
@@ -48,6 +50,7 @@ def read_social(port: Port, seen: Capture) -> None:
     version = issuer.get(_VERSION, b"")[:1].decode("ascii", "replace")
     social.guessed = f"v{version}" not in VERSIONS
     social.generation = _guess(port, answer.data) if social.guessed else f"v{version}"
+    social.national = issuer.get(_CODE, b"")[-len(_NO_MAC) :] == _NO_MAC
     social.region = issuer.get(_CODE, b"")[:3].hex()
     social.tries = _tries(port)
     for home in VERSIONS[social.generation]:
@@ -134,7 +137,7 @@ def _records(port: Port, home: Directory, file: Ef, seen: SocialCapture) -> SW:
     if place in seen.partial:  # the issuer's file is read twice
         seen.partial.remove(place)
     for _, reply in records(port, file.fid & 0x1F, most + 1):
-        if reply.sw == SW.OK:
+        if reply.sw == SW.OK and reply.data:
             given.append(reply.data)
             seen.records[place] = given
             if len(given) == 1:  # until all was asked for: the card may go away

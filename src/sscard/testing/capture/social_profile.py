@@ -9,6 +9,7 @@ from sscard.iso.text import from_cn, from_gbk
 from sscard.iso.tlv import TlvError, parse_simple
 from sscard.perso.citizens import citizen
 from sscard.perso.contents import item_value
+from sscard.perso.parse_keys import PIN_TRIES_MOST
 from sscard.spec.items import Item
 from sscard.spec.ssse import SSSE_FID, VERSIONS, Ef
 from sscard.testing.capture.seen import SocialCapture
@@ -42,7 +43,7 @@ def entries(seen: SocialCapture, *, show_personal: bool) -> Values:
         made[f"{_path(home, 0)}.aid"] = name.hex().upper()
     for place in seen.missing:
         made[f"{_path(*place)}.present"] = False
-    if seen.tries and seen.tries != _LIMIT:
+    if seen.tries and seen.tries != _LIMIT and seen.tries <= PIN_TRIES_MOST:
         made["ssse.pin.tries_left"] = seen.tries
         made["ssse.pin.limit"] = max(seen.tries, _LIMIT)
     for place, count in seen.hidden.items():
@@ -74,6 +75,8 @@ def notes(seen: SocialCapture, *, show_personal: bool) -> Iterator[str]:
     for home, sw in seen.blocked.items():
         what = _SPOILED.get(sw, f"blocked: reading it was answered {sw} {sw.meaning}")
         yield f"{_name(home)} is {what}"
+    if seen.tries is not None and seen.tries > PIN_TRIES_MOST:
+        yield f"the {seen.tries} tries of the PIN: a profile has {PIN_TRIES_MOST} at most"
     if seen.tries == 0:
         yield "the SSSE's PIN has no tries left: make it so with --state pin-blocked"
     for place, count in seen.hidden.items():
