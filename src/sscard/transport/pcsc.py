@@ -70,6 +70,10 @@ _PROBLEMS: Mapping[int, tuple[type[TransportError], str]] = {
     scard.SCARD_E_READER_UNAVAILABLE: (ReaderAbsent, "the reader is gone: plug it in"),
     scard.SCARD_E_UNKNOWN_READER: (ReaderAbsent, "the reader is gone: plug it in"),
     scard.SCARD_E_NO_SERVICE: (ReaderAbsent, "pcscd is not running: start it"),
+    scard.SCARD_W_SECURITY_VIOLATION: (
+        ReaderAbsent,
+        "pcscd lets nobody in: it is being stopped, or polkit keeps this user out",
+    ),
     scard.SCARD_E_SERVICE_STOPPED: (ReaderAbsent, "pcscd was stopped: start it, connect anew"),
 }
 
