@@ -69,6 +69,7 @@ def test_all_cases_pass_on_a_card_with_every_limit_in_both_link_styles(limited, 
     left = {name.split("/")[0] for name in ids(report, Outcome.NOT_RUN)}
     assert left == {
         "CASH",
+        "CONTACTLESS",
         "SEPARATION",
         "VERIFY",
         "FCI",
