@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 from conformance_desk import Wrapped, bank_bench, ids, run_bank
 
+from sscard.apps.pse import quick
+from sscard.apps.pse.risk import Ttq
 from sscard.sample import new_card
 from sscard.testing.conformance import Outcome
 from sscard.transport import MemoryPort, PoweredSlot
@@ -62,3 +64,31 @@ def edit(command, old, new):
 def test_planted_mistakes_are_found(case, change):
     report = run_bank(contactless_bench(change), f"CONTACTLESS/{case}")
     assert [result.case.id for result in report.failures] == [f"CONTACTLESS/{case}"]
+
+
+def quick_without_an_offer(patch):
+    """The card goes on with a terminal that does not offer qPBOC."""
+    patch.setattr(quick, "require_offered", lambda card, terms: None)
+
+
+def approves_what_must_go_on_line(patch):
+    """The card does not look at `online cryptogram required`."""
+    sound = quick.quick_answer
+
+    def careless(data, counters, so_far, terminal, ttq):
+        return sound(data, counters, so_far, terminal, ttq & ~Ttq.ONLINE_CRYPTOGRAM)
+
+    patch.setattr(quick, "quick_answer", careless)
+
+
+PLANTED = {
+    quick_without_an_offer: "CONTACTLESS/not-offered",
+    approves_what_must_go_on_line: "CONTACTLESS/online",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_mistakes_planted_in_the_card_are_found(plant, monkeypatch):
+    plant(monkeypatch)
+    report = run_bank(contactless_bench(), "CONTACTLESS/*")
+    assert [result.case.id for result in report.failures] == [PLANTED[plant]]

@@ -55,7 +55,7 @@ def contactless_cases() -> Iterator[Case]:
     yield case(
         "online",
         "qPBOC with an online cryptogram required",
-        "77 with 82, 9F36, 57, 9F10 and 9F26, no AFL, and nothing that does not belong there; the "
+        "77 with 82, 9F36, 57, 9F10 and 9F26, and nothing that does not belong there; the "
         "CVR says ARQC, or AAC where the card declines. The ATC rises by one.",
         Enter(),
         Look("GPO", _online_problem),
@@ -117,8 +117,6 @@ def _online_problem(bench: Bench, app: Application) -> str:
     kind = held[0x9F10][_CVR_AT : _CVR_AT + 1]
     if not kind or kind[0] & _KIND not in (_ARQC, _AAC):
         return f"the CVR byte is {kind.hex().upper() or 'missing'}: no ARQC and no AAC"
-    if 0x94 in held:
-        return "an AFL, though nothing was approved"
     atc = int.from_bytes(held[0x9F36], "big")
     app.refresh(bench)
     kept = int.from_bytes(app.elements.get(0x9F36, b""), "big")
