@@ -17,6 +17,9 @@ _TEAR_NEUTRAL = "tests/tear/test_planted.py::test_the_sweeps_are_content_with"
 _MONITOR = "tests/unit/test_monitors.py::test_"
 _SUITE = "tests/unit/test_conformance.py::test_planted_bugs_of_the_card_are_found"
 _BANK = "tests/unit/test_conformance_pse.py::test_planted_bugs_of_the_bank_application_are_found"
+_CONTACTLESS = (
+    "tests/unit/test_conformance_contactless.py::test_mistakes_planted_in_the_card_are_found"
+)
 _BANK_NEUTRAL = (
     "tests/unit/test_conformance_pse.py::test_neutral_changes_of_the_bank_application_are_not_found"
 )
@@ -75,6 +78,8 @@ FOUND = (
     Planted("nothing is logged", CONFORMANCE, f"{_BANK}[log_not_written]"),
     Planted("foreign money is not counted", CONFORMANCE, f"{_BANK}[foreign_currency_not_counted]"),
     Planted("DDA signs another transaction", CONFORMANCE, f"{_BANK}[signature_of_another_transaction]"),
+    Planted("qPBOC runs with a terminal that does not offer it", CONFORMANCE, f"{_CONTACTLESS}[quick_without_an_offer]"),
+    Planted("qPBOC approves what must go on line", CONFORMANCE, f"{_CONTACTLESS}[approves_what_must_go_on_line]"),
     Planted("files are read without any right", MONITOR, f"{_MONITOR}planted_files_without_a_lock"),
     Planted("rights are kept after a wrong PIN", MONITOR, f"{_MONITOR}planted_rights_kept_after_a_failed_pin"),
     Planted("wrong PINs cost nothing", MONITOR, f"{_MONITOR}planted_tries_that_are_not_spent"),

@@ -14,6 +14,7 @@ from sscard.testing.conformance.pse.application import absent, survey
 from sscard.testing.conformance.pse.authenticity import authenticity_cases
 from sscard.testing.conformance.pse.blocking import blocking_cases, end_of_life_cases
 from sscard.testing.conformance.pse.cash import cash_cases
+from sscard.testing.conformance.pse.contactless import contactless_cases
 from sscard.testing.conformance.pse.decisions import first_cases, second_cases
 from sscard.testing.conformance.pse.elements import data_cases
 from sscard.testing.conformance.pse.gpo import gpo_cases
@@ -49,6 +50,7 @@ _SECTIONS = {
     "LOG": "transaction log",
     "RISK": "card risk management",
     "CASH": "electronic cash",
+    "CONTACTLESS": "qPBOC without contacts",
     "SEPARATION": "two applications side by side",
     "CARD_BLOCK": "the application blocked for good",
 }
@@ -76,6 +78,7 @@ def _all() -> Iterator[Case]:
     yield from log_cases()
     yield from risk_cases()
     yield from cash_cases()
+    yield from contactless_cases()
     yield from separation_cases()
     yield from end_of_life_cases()
 

@@ -91,6 +91,11 @@ class Application:
         return self.template.get(0x9F38, b"")
 
     @property
+    def contactless(self) -> bool:
+        """Whether the card is reached without contacts: its PDOL asks for 9F66 (1.4, 6.2)."""
+        return 0x9F66 in {tag for tag, _ in dol(self.pdol)}
+
+    @property
     def offers_cash(self) -> bool:
         """Whether electronic cash may be opened: a balance, and a PDOL that decides (6.1)."""
         asked = {tag for tag, _ in dol(self.pdol)}
@@ -109,6 +114,13 @@ class Application:
         if _ATC_MAX - atc > _RUN:
             return ""
         return f"the ATC is {atc:04X}: at FFFF the application is blocked for ever"
+
+    @property
+    def unfit(self) -> str:
+        """Why no transaction of the contacts is begun; "" when one may be."""
+        if self.contactless:
+            return "a transaction of the contacts, and the card is on its contactless interface"
+        return self.worn
 
     @property
     def tries(self) -> int | None:

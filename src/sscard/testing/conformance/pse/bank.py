@@ -285,7 +285,7 @@ class Settle:
     def _hindered(bench: Bench) -> str:
         app = application(bench)
         spent = "the PIN has no tries left: the card declines" if app.tries == 0 else ""
-        return missing_keys(bench) or app.worn or app.blocked or spent
+        return missing_keys(bench) or app.unfit or app.blocked or spent
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,13 +109,13 @@ class Options:
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
         app = application(bench)
-        return app.worn or ("" if self.blocked else app.blocked)
+        return app.unfit or ("" if self.blocked else app.blocked)
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         app = application(bench)
-        if app.worn:
-            raise NotRun(app.worn)
+        if app.unfit:
+            raise NotRun(app.unfit)
         deal = app.deal
         command = options_of(app, values_of(bench, app, self.terms))
         reply = bench.exchange(self.title, command, Expect())
