@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from cli_bench import Cli
 from conformance_desk import Wrapped, bank_bench, ids, run_bank
 
 from sscard.apps.pse import quick
@@ -50,16 +51,32 @@ def edit(command, old, new):
     return lambda apdu, answer: answer.replace(old, new) if apdu[1] == command else answer
 
 
+def another_cryptogram(apdu, answer):
+    """Alter the last byte of 9F26."""
+    at = answer.find(b"\x9f\x26\x08") + 10
+    if apdu[1] != 0xA8 or at < 10:
+        return answer
+    return answer[:at] + bytes((answer[at] ^ 1,)) + answer[at + 1 :]
+
+
 @pytest.mark.parametrize(
     ("case", "change"),
     [
+        ("online", another_cryptogram),
         ("directory", edit(0xA4, b"\xbf\x0c", b"\xbf\x0d")),
         ("pdol", edit(0xA4, b"\x9f\x37\x04", b"\x9f\x37\x02")),
         ("online", edit(0xA8, b"\x9f\x26\x08", b"\x9f\x27\x08")),
         ("online", edit(0xCA, b"\x9f\x36\x02\x00\x01", b"\x9f\x36\x02\x00\x00")),
         ("not-offered", edit(0xA8, b"\x69\x85", b"\x90\x00")),
     ],
-    ids=["no list", "short number", "no cryptogram", "ATC not kept", "taken all the same"],
+    ids=[
+        "other cryptogram",
+        "no list",
+        "short number",
+        "no cryptogram",
+        "ATC not kept",
+        "taken all the same",
+    ],
 )
 def test_planted_mistakes_are_found(case, change):
     report = run_bank(contactless_bench(change), f"CONTACTLESS/{case}")
@@ -92,3 +109,18 @@ def test_mistakes_planted_in_the_card_are_found(plant, monkeypatch):
     plant(monkeypatch)
     report = run_bank(contactless_bench(), "CONTACTLESS/*")
     assert [result.case.id for result in report.failures] == [PLANTED[plant]]
+
+
+def test_at_the_command_line(tmp_path):
+    cli, image = Cli(), tmp_path / "card.img"
+    cli("new", image, "--profile", "pboc-contactless")
+    words = ("conformance", "--image", image, "--profile", "pboc-contactless", "--all",
+             "--case", "CONTACTLESS/*")  # fmt: skip
+    assert "4 not run" in cli(*words)
+    assert "4 passed" in cli(*words, "--interface", "contactless")
+    cli(*words, "--interface", "nfc", code=2)
+    cli("new", image, "--profile", "pboc", "--force")
+    cli("conformance", "--image", image, "--interface", "contactless", code=3)
+    assert "no contactless interface" in cli.errors
+    cli("conformance", "--reader", "X", "--interface", "contactless", code=2)
+    assert "for image files" in cli.errors

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from datetime import date
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sscard.spec.ca_keys import CaKey
     from sscard.terminal import CryptoSource, Dialect
     from sscard.testing.conformance import Case, Report, Suite
+    from sscard.transport.port import Port
 
 __all__ = ["conformance"]
 
@@ -112,6 +113,12 @@ def conformance(
     ] = None,
     dialect: DialectOption = None,
     link: LinkOption = "apdu",
+    interface: Annotated[
+        str,
+        typer.Option(
+            "--interface", metavar="contact|contactless", help="Of an image's card, if it has both."
+        ),
+    ] = "contact",
     name: Annotated[
         str | None,
         typer.Option(
@@ -184,7 +191,7 @@ def conformance(
         _list(choose(named, case or ()))
         return
     with ExitStack() as stack:
-        port = card_port(stack, image, reader, link_of(link), save=False, exclusive=True)
+        port = _port(stack, image, reader, link, interface)
         social = Held(vault, passphrase, token, module, token_pin)
         bank = Held(
             bank_vault,
@@ -231,6 +238,22 @@ def conformance(
         )
     if any(report.failures for report in reports) or all(report.absent for report in reports):
         raise typer.Exit(ExitCode.NO)
+
+
+def _port(
+    stack: ExitStack, image: Path | None, reader: str | None, link: str, interface: str
+) -> "Port":
+    """Return a port to the card, through the interface that was asked for."""
+    from sscard.card import Interface
+
+    if interface not in get_args(Interface):
+        raise typer.BadParameter(" or ".join(get_args(Interface)), param_hint="--interface")
+    if reader is not None and interface != "contact":
+        raise typer.BadParameter("--interface is for image files: a reader has the one it has")
+    return card_port(
+        stack, image, reader, link_of(link), save=False, exclusive=True,
+        interface=cast("Interface", interface),
+    )  # fmt: skip
 
 
 def _suites(name: str | None, facts: Facts, generation: str | None) -> "Sequence[Suite]":

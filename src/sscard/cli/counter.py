@@ -11,6 +11,7 @@ import typer
 from sscard.cli.settings import link_of
 
 if TYPE_CHECKING:
+    from sscard.card import Interface
     from sscard.terminal import CryptoSource, Dialect, SocialTerminal
     from sscard.transport.port import Link, Port
 
@@ -89,20 +90,23 @@ def card_port(
     *,
     save: bool,
     exclusive: bool = False,
+    interface: "Interface" = "contact",
 ) -> "Port":
     """Return a port to the card of an image file, or of a reader, for as long as `stack` lasts.
 
-    `exclusive` keeps other programs from the card of a reader meanwhile.
+    `exclusive` keeps other programs from the card of a reader meanwhile; `interface` is the one a
+    card of a file is powered through.
     """
     from sscard.cli.cards import card_of_file
-    from sscard.transport.memory import MemoryPort, PoweredSlot
+    from sscard.testing.faults import faulty
+    from sscard.transport.memory import MemoryPort
 
     if (image is None) == (reader is None):
         raise typer.BadParameter("exactly one of --image FILE and --reader NAME says which card")
     if image is None:
         return _reader(stack, str(reader), exclusive=exclusive)
     card = stack.enter_context(card_of_file(image, save=save))
-    return stack.enter_context(MemoryPort(PoweredSlot(card, link=link)))
+    return stack.enter_context(MemoryPort(faulty(card, link=link, interface=interface)))
 
 
 def key_source(stack: ExitStack, psam: str | None, profile: str, link: "Link") -> "CryptoSource":

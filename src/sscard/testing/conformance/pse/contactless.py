@@ -6,7 +6,6 @@ terminal transaction qualifiers (9F66) without contacts only.
 
 from collections.abc import Iterator
 
-from sscard.iso.apdu import Command
 from sscard.iso.tlv import parse_dol
 from sscard.spec.pboc import PPSE_NAME
 from sscard.terminal.bank.ber import objects
@@ -14,6 +13,7 @@ from sscard.terminal.bank.errors import BadCardData
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Case, Effect, Expect, Step
 from sscard.testing.conformance.pse.application import Application, inside, select
+from sscard.testing.conformance.pse.cryptograms import Cryptogram, cryptogram_problem
 from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.terms import values_of
 from sscard.testing.conformance.pse.transaction import Enter, options_of
@@ -56,7 +56,8 @@ def contactless_cases() -> Iterator[Case]:
         "online",
         "qPBOC with an online cryptogram required",
         "77 with 82, 9F36, 57, 9F10 and 9F26, and nothing that does not belong there; the "
-        "CVR says ARQC, or AAC where the card declines. The ATC rises by one.",
+        "CVR says ARQC, or AAC where the card declines. The ATC rises by one, and the cryptogram "
+        "is that of the bank's keys, if they were given.",
         Enter(),
         Look("GPO", _online_problem),
         effect=Effect.TRANSACTION,
@@ -98,17 +99,17 @@ def _pdol_problem(bench: Bench, app: Application) -> str:
     return ""
 
 
-def _options(bench: Bench, app: Application, qualifiers: str) -> Command:
-    """GPO with these qualifiers; `NotRun` where it would use up the ATC, or on a blocked card."""
+def _values(bench: Bench, app: Application, qualifiers: str) -> dict[int, bytes]:
+    """What GPO tells; `NotRun` where it would use up the ATC, or on a blocked card."""
     if reason := app.worn or app.blocked:
         raise NotRun(reason)
-    return options_of(app, values_of(bench, app, ((_TTQ, qualifiers),)))
+    return values_of(bench, app, ((_TTQ, qualifiers),))
 
 
 def _online_problem(bench: Bench, app: Application) -> str:
     before = int.from_bytes(app.elements.get(0x9F36, b""), "big")
-    command = _options(bench, app, _ONLINE_ONLY)
-    reply = bench.exchange("GET PROCESSING OPTIONS", command, Expect())
+    values = _values(bench, app, _ONLINE_ONLY)
+    reply = bench.exchange("GET PROCESSING OPTIONS", options_of(app, values), Expect())
     held = inside(reply.data, 0x77)
     lacking = [f"{tag:02X}" for tag in _WANTED if tag not in held]
     strange = [f"{tag:02X}" for tag in held if tag not in _KNOWN]
@@ -120,10 +121,24 @@ def _online_problem(bench: Bench, app: Application) -> str:
     atc = int.from_bytes(held[0x9F36], "big")
     app.refresh(bench)
     kept = int.from_bytes(app.elements.get(0x9F36, b""), "big")
-    return "" if atc == kept == before + 1 else f"ATC {atc:04X}, kept {kept:04X}, was {before:04X}"
+    if not atc == kept == before + 1:
+        return f"ATC {atc:04X}, kept {kept:04X}, was {before:04X}"
+    return _cryptogram(bench, app, held, values)
+
+
+def _cryptogram(
+    bench: Bench, app: Application, held: dict[int, bytes], values: dict[int, bytes]
+) -> str:
+    """Verify 9F26 over what the PDOL asked for; what it did not counts as zeros (4.5, 6.2)."""
+    app.deal.aip = held[0x82]
+    pan, _, _ = held[0x57].hex().upper().partition("D")
+    app.tags.setdefault(0x5A, bytes.fromhex(pan + "F" * (len(pan) % 2)))
+    told = {tag: values[tag] for tag, _ in parse_dol(app.pdol) if tag in values}
+    found = Cryptogram(0x80, int.from_bytes(held[0x9F36], "big"), held[0x9F26], held[0x9F10])
+    return cryptogram_problem(bench, app, found, told)
 
 
 def _not_offered(bench: Bench, app: Application) -> str:
-    command = _options(bench, app, _NO_QUICK)
+    command = options_of(app, _values(bench, app, _NO_QUICK))
     bench.exchange("GET PROCESSING OPTIONS", command, Expect.of(0x6985))
     return ""
