@@ -4,11 +4,12 @@ import pytest
 from cli_bench import Cli
 from conformance_desk import BANK_SUITE, SUITE, Wrapped, bank_bench, bench, ids, run, run_bank
 
+from sscard.cli.conformance_run import Wish, run_all, stop_code
 from sscard.sample import new_card
 from sscard.spec.pboc import DEBIT_AID
 from sscard.spec.ssse import SSSE_NAME
-from sscard.testing.conformance import Outcome
-from sscard.transport import MemoryPort, PoweredSlot
+from sscard.testing.conformance import Outcome, Waiver
+from sscard.transport import CardRemoved, MemoryPort, PoweredSlot
 
 SSSE_FINAL = ["END_OF_LIFE/DF03/permanent", "END_OF_LIFE/DF04/permanent",
               "END_OF_LIFE/DF06/permanent", "END_OF_LIFE/SSSE/card-block"]  # fmt: skip
@@ -110,3 +111,50 @@ def test_the_command_line_wants_both_words(tmp_path):
                "--case", "*END_OF_LIFE*", "--case", "CARD_BLOCK/*")  # fmt: skip
     assert "all suites: 5 passed" in told
     assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("scope", ["domain", "card"])
+def test_the_command_line_blocks_for_good_when_all_suites_are_through(scope, tmp_path):
+    """The bank's suite looks at the social security environment: it has to be alive till then."""
+    cli, image = Cli(), tmp_path / "card.img"
+    cli("new", image, "--set", f"options.card_block_scope={scope}")
+    told = cli("conformance", "--image", image, "--profile", "sample", "--all", "--destroy",
+               "--case", "END_OF_LIFE/*", "--case", "CARD_BLOCK/*", "--case", "SEPARATION/*")  # fmt: skip
+    if scope == "domain":
+        assert "all suites: 16 passed" in told
+    else:
+        assert "all suites: 15 passed, 1 not run" in told
+        assert "the card is blocked: SELECT answers 6A81" in told
+
+
+def test_a_run_that_was_cut_off_blocks_nothing_and_lists_what_it_left():
+    """The second suite loses the card: the first one's report is whole, its end is not run."""
+    on = bank_bench(new_card("sample"), "sample", social=True)
+
+    class Gone(Wrapped):
+        def transmit(self, apdu):
+            if apdu[:2] == b"\x80\xa8":
+                raise CardRemoved("the card was taken out")
+            return super().transmit(apdu)
+
+    on.port = Gone(on.port)
+    words = ("ATR/form", "END_OF_LIFE/*", "SEPARATION/block", "CARD_BLOCK/*")
+    wishes = [Wish(suite, True, "", words) for suite in (SUITE, BANK_SUITE)]
+    reports, stopped = run_all(on, wishes, safe=False, destroy=True, waivers=())
+    assert stop_code(stopped) == 3
+    assert [ids(report, Outcome.NOT_RUN) for report in reports] == [SSSE_FINAL, PSE_FINAL]
+    assert [ids(report, Outcome.PASSED) for report in reports] == [["ATR/form"], []]
+    assert ids(reports[1], Outcome.CUT_OFF) == ["SEPARATION/block"]
+    assert not [apdu for apdu, _ in on.port.sent if apdu[:4] in FOR_GOOD]
+
+
+def test_what_blocks_for_good_is_waived_as_any_other_case():
+    """A waiver of both halves of a run is in use when one of them needs it."""
+    on = bench(new_card("sample"), "sample")
+    on.port = Deaf(on.port)
+    wishes = [Wish(SUITE, True, "v2", ("ATR/form", "END_OF_LIFE/*"))]
+    accepted = (Waiver("*", "known"),)
+    (report,), stopped = run_all(on, wishes, safe=False, destroy=True, waivers=accepted)
+    assert stopped is None
+    assert ids(report, Outcome.WAIVED) == SSSE_FINAL
+    assert not report.stale

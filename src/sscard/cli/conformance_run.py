@@ -1,8 +1,10 @@
 """How `sscard conformance` runs its suites: one report each, whatever becomes of the card.
 
-A card that is gone, a reader that vanished and Ctrl-C end the run, not the reports.
+A card that is gone, a reader that vanished and Ctrl-C end the run, not the reports. What blocks
+for good waits until every suite is through: a suite may look at what another one's end takes away.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,9 +57,10 @@ def run_all(
     """Return a report a suite, and what ended the run before its time, if anything did."""
     from sscard.testing.conformance import CutOff, Interrupted, without
 
+    asked = tuple(wishes)
     reports: list[Report] = []
     stopped: CutOff | Interrupted | None = None
-    for wish in wishes:
+    for wish in asked:
         if stopped is not None:
             reports.append(without(wish.suite, bench, f"not run: {stopped}"))
             continue
@@ -66,13 +69,23 @@ def run_all(
         except (CutOff, Interrupted) as end:
             stopped = end
             reports.append(end.report)
+    if destroy:
+        for at, wish in enumerate(asked):
+            try:
+                reports[at] = _ended(bench, wish, reports[at], stopped, safe=safe, waivers=waivers)
+            except (CutOff, Interrupted) as end:
+                stopped = end
+                reports[at] = end.report
     return tuple(reports), stopped
 
 
 def _run(
     bench: "Bench", wish: Wish, *, safe: bool, destroy: bool, waivers: "Sequence[Waiver]"
 ) -> "Report":
-    """Run what was asked of a suite, unless its application is not on the card."""
+    """Run what was asked of a suite, unless its application is not on the card.
+
+    `destroy` leaves what blocks for good to `_ended`; without it, it is there as not run.
+    """
     from sscard.errors import TransportError
     from sscard.testing.conformance import cut_before, run_suite, without
 
@@ -84,16 +97,53 @@ def _run(
     except (TransportError, KeyboardInterrupt) as end:
         unknown = wish.generation or suite.generations[-1]
         raise cut_before(suite, unknown, bench, wish.cases(unknown), end) from end
-    cases = suite.cases(generation)
     return run_suite(
         suite,
         generation,
         bench,
-        cases=wish.cases(generation),
+        cases=[case for case in wish.cases(generation) if not (case.final and destroy)],
         safe=safe,
-        destroy=destroy,
-        waivers=[waiver for waiver in waivers if any(map(waiver.covers, cases))],
+        waivers=_covering(suite, generation, waivers),
     )
+
+
+def _ended(
+    bench: "Bench",
+    wish: Wish,
+    report: "Report",
+    stopped: "CutOff | Interrupted | None",
+    *,
+    safe: bool,
+    waivers: "Sequence[Waiver]",
+) -> "Report":
+    """Go on with a report: what was asked of its suite that blocks for good."""
+    from sscard.testing.conformance import Outcome, Result, run_suite
+
+    suite, generation = wish.suite, report.generation
+    cases = () if report.absent else [c for c in wish.cases(generation) if c.final]
+    if stopped is not None:
+        left = tuple(Result(case, Outcome.NOT_RUN, str(stopped)) for case in cases)
+        known = {result.case.id for result in report.results}
+        more = tuple(result for result in left if result.case.id not in known)
+        return dataclasses.replace(report, results=report.results + more)
+    if not cases:
+        return report
+    return run_suite(
+        suite,
+        generation,
+        bench,
+        cases=cases,
+        safe=safe,
+        destroy=True,
+        waivers=_covering(suite, generation, waivers),
+        after=report,
+    )
+
+
+def _covering(suite: "Suite", generation: str, waivers: "Sequence[Waiver]") -> "list[Waiver]":
+    """Return the waivers that are for cases of a suite."""
+    cases = suite.cases(generation)
+    return [waiver for waiver in waivers if any(map(waiver.covers, cases))]
 
 
 def stop_code(stopped: "CutOff | Interrupted") -> int:

@@ -72,18 +72,21 @@ def run_suite(
     destroy: bool = False,
     waivers: Iterable[Waiver] = (),
     listener: Listener | None = None,
+    after: Report | None = None,
 ) -> Report:
     """Run cases of a suite and return the report.
 
     `cases` None: all of the generation. `safe` leaves out what is not safe, as not run; what
-    blocks for good is left out but for `destroy`.
+    blocks for good is left out but for `destroy`. `after` is the report of what ran of the suite
+    before: it is gone on with, its results come first.
     `listener` hears of every result at once. Errors: `CutOff` when the card is gone, `Interrupted`
     after Ctrl-C; both have the report of what had run.
     """
     given = tuple(waivers)
     accepted = tuple(waiver for waiver in given if not waiver.ended(bench.today))
     chosen = suite.cases(generation) if cases is None else tuple(cases)
-    results: list[Result] = []
+    results = [] if after is None else list(after.results)
+    begun = len(results)
 
     def told(result: Result) -> None:
         results.append(result)
@@ -93,11 +96,11 @@ def run_suite(
     try:
         suite.survey(bench)
     except (TransportError, KeyboardInterrupt) as end:
-        raise cut_before(suite, generation, bench, chosen, end) from end
+        raise cut_before(suite, generation, bench, chosen, end, results) from end
     dead = 0
 
     def stop(end: BaseException, cut: str) -> CutOff | Interrupted:
-        for later in chosen[len(results) :]:
+        for later in chosen[len(results) - begun :]:
             told(Result(later, Outcome.NOT_RUN, f"the run stopped {cut.partition(':')[0]}"))
         return _stopped(_report(suite, generation, bench, results, given, cut), end)
 
@@ -151,16 +154,21 @@ def _nothing_but_faults(result: Result) -> bool:
 
 
 def cut_before(
-    suite: Suite, generation: str, bench: Bench, cases: Iterable[Case], end: BaseException
+    suite: Suite,
+    generation: str,
+    bench: Bench,
+    cases: Iterable[Case],
+    end: BaseException,
+    earlier: Iterable[Result] = (),
 ) -> CutOff | Interrupted:
-    """Return the error of a run that stopped before its first case.
+    """Return the error of a run that stopped before its first case, or its first one now.
 
     That case counts as cut off, so that no form of the report can be taken for a good one.
     """
     cut = f"before the first case: {_words(end)}"
     results = [Result(case, Outcome.NOT_RUN, f"the run stopped {cut}") for case in cases]
     results[:1] = [dataclasses.replace(first, outcome=Outcome.CUT_OFF) for first in results[:1]]
-    return _stopped(_report(suite, generation, bench, results, cut=cut), end)
+    return _stopped(_report(suite, generation, bench, [*earlier, *results], cut=cut), end)
 
 
 def _stopped(report: Report, end: BaseException) -> CutOff | Interrupted:
