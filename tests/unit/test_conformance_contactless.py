@@ -20,8 +20,8 @@ CASES = [
 ]
 
 
-def contactless_bench(change=lambda apdu, answer: answer):
-    card = new_card("pboc-contactless")
+def contactless_bench(change=lambda apdu, answer: answer, settings=None):
+    card = new_card("pboc-contactless", settings)
     on = bank_bench(card, "pboc-contactless")
     source = SimpleNamespace(power_on=lambda link: card.power_on(link, interface="contactless"))
     on.port = Wrapped(MemoryPort(PoweredSlot(source)), change)
@@ -44,6 +44,23 @@ def test_on_contacts_they_are_not_run_and_say_why(profile):
     assert {r.reason for r in report.results} == {
         "the card is on its contacts: its PDOL does not ask for 9F66"
     }
+
+
+@pytest.mark.parametrize("told", ["5F340101", ""], ids=["in the answer", "in a record alone"])
+def test_a_second_card_of_a_pan_whose_records_wait_for_gpo_has_its_own_keys(told):
+    """The sequence number leads to them; before GPO this card does not tell it."""
+    live = new_card("pboc-contactless").power_on()
+    live.transmit(bytes.fromhex("00A4040008A000000333010101"))
+    personal = live.transmit(bytes.fromhex("00B2011400"))[:-2]
+    assert b"\x5f\x34\x01\x00" in personal
+    settings = {
+        "options.pse_read_before_gpo": "6985",
+        "pse.df.DF01.psn": "01",
+        "pse.df.DF01.dgi.0201": personal.hex().replace("5f340100", "5f340101"),
+        "pse.df.DF01.dgi.0E01": f"9F510201569F520282409F5601809F570201569F360200009F13020000{told}",
+    }
+    report = run_bank(contactless_bench(settings=settings), "CONTACTLESS/*")
+    assert ids(report, Outcome.PASSED) == CASES
 
 
 def edit(command, old, new):

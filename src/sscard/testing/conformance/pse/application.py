@@ -32,6 +32,7 @@ __all__ = [
     "get_data",
     "inside",
     "read_record",
+    "read_records",
     "select",
     "survey",
 ]
@@ -257,7 +258,7 @@ def survey(bench: Bench) -> None:
             if value is not None:
                 app.elements[tag] = value
         app.spent = app.tries == 0
-        _read_records(bench, app)
+        read_records(bench, app)
     bench.log.clear()
 
 
@@ -286,7 +287,8 @@ def inside_one(record: bytes) -> bytes:
     return held.get(0x70, b"")
 
 
-def _read_records(bench: Bench, app: Application) -> None:
+def read_records(bench: Bench, app: Application) -> None:
+    """Keep the records of SFI 1 to 10, unless the card wants GET PROCESSING OPTIONS first."""
     for sfi in _TLV_SFIS:
         for number in range(1, _RECORDS_MAX):
             reply = bench.transmit(read_record(number, sfi))

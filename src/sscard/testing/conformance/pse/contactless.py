@@ -12,7 +12,7 @@ from sscard.terminal.bank.ber import objects
 from sscard.terminal.bank.errors import BadCardData
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import Case, Effect, Expect, Step
-from sscard.testing.conformance.pse.application import Application, inside, select
+from sscard.testing.conformance.pse.application import Application, inside, read_records, select
 from sscard.testing.conformance.pse.cryptograms import Cryptogram, cryptogram_problem
 from sscard.testing.conformance.pse.frame import Look, bank_case, only_if
 from sscard.testing.conformance.pse.terms import values_of
@@ -26,7 +26,7 @@ _ONLINE_ONLY, _NO_QUICK = "26800000", "16800000"
 _WANTED = (0x82, 0x9F36, 0x57, 0x9F10, 0x9F26)
 _KNOWN = (*_WANTED, 0x94, 0x5F34, 0x9F4B, 0x9F6C, 0x9F5D)
 _CVR_AT, _KIND, _ARQC, _AAC = 4, 0x30, 0x20, 0x00
-"""The kind of the first cryptogram is in bits 6 and 5 of CVR byte 2 (pse-pboc 4.4)."""
+"""The kind of the first cryptogram is in bits 6 and 5 of CVR byte 2 (pse-pboc 4.5)."""
 
 
 def contactless_cases() -> Iterator[Case]:
@@ -129,10 +129,14 @@ def _online_problem(bench: Bench, app: Application) -> str:
 def _cryptogram(
     bench: Bench, app: Application, held: dict[int, bytes], values: dict[int, bytes]
 ) -> str:
-    """Verify 9F26 over what the PDOL asked for; what it did not counts as zeros (4.5, 6.2)."""
+    """Verify 9F26 over what the PDOL asked for; what it did not counts as zeros (4.4, 6.2)."""
     app.deal.aip = held[0x82]
     pan, _, _ = held[0x57].hex().upper().partition("D")
     app.tags.setdefault(0x5A, bytes.fromhex(pan + "F" * (len(pan) % 2)))
+    if 0x5F34 in held:
+        app.tags.setdefault(0x5F34, held[0x5F34])
+    elif 0x5F34 not in app.tags:  # the records of this card waited for GPO
+        read_records(bench, app)
     told = {tag: values[tag] for tag, _ in parse_dol(app.pdol) if tag in values}
     found = Cryptogram(0x80, int.from_bytes(held[0x9F36], "big"), held[0x9F26], held[0x9F10])
     return cryptogram_problem(bench, app, found, told)
