@@ -155,6 +155,7 @@ def test_switches_of_a_card_the_bench_is_told_of(options, settings):
     assert not ids(run("v2", *chosen, on=on), Outcome.FAILED)
 
 
+OK = b"\x90\x00"
 NEW = ("SECURE_MESSAGING/*", "APPLICATION_BLOCK/*", "ACCOUNT/*")
 PROTECTED = {
     "ssse.ef.EF05.sm_update": "mac",
@@ -164,6 +165,28 @@ PROTECTED = {
     "ssse.df.DF02.ef.EF07.sm_update": "mac",
     "ssse.df.DF02.ef.EF16.sm_update": "enc_mac",
 }
+
+
+@pytest.mark.parametrize(
+    "chosen", [("CHANGE_PIN/*", *NEW), ("APPLICATION_BLOCK/*/wrong-mac",), ("END_OF_LIFE/*",)]
+)
+def test_a_dialect_nobody_told_of_blocks_no_application_for_good(chosen):
+    """The third wrong MAC in a row would: after a right one was refused none is sent again."""
+    card = new_card("v2", PROTECTED | {"options.sm_mode": "pboc_iv"})
+    report = run("v2", *chosen, on=bench(card), destroy=chosen[0].startswith("END"))
+    failed = ids(report, Outcome.FAILED)
+    assert len(failed) == 1
+    reason = f"a right MAC was refused in {failed[0]}: none is sent again"
+    assert reason in {result.reason for result in report.results}
+    live = card.power_on()
+    for fid in ("DF01", "DF02", "DF03", "DF04", "DF06"):
+        assert live.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))[-2:] == OK
+        assert live.transmit(bytes.fromhex(f"00A4000002{fid}"))[-2:] == OK
+
+
+def test_a_file_without_line_protection_is_not_called_changed():
+    report = run("v2", "SECURE_MESSAGING/SSSE/*", on=bench(new_card("v2")))
+    assert {result.reason for result in report.results} == {"the file has no line protection"}
 
 
 @pytest.mark.parametrize(

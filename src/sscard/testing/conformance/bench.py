@@ -1,7 +1,8 @@
 """Where cases run: a port, whoever computes for the tester, the PIN, and what was learnt so far.
 
 The bench takes care of the card: a key or a PIN that was refused once where it should have been
-right is never tried again in this run, so that no try counter is run down by a wrong vault.
+right is never tried again in this run, so that no try counter is run down by a wrong vault. The
+same goes for line protection: three wrong MACs in a row block an application for good.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ _SECRET_DATA = frozenset((0x20, 0x24, 0x5E, 0xDC, 0xE2, 0xD6))
 """Instructions whose data are a PIN or the holder's: shown by their length alone."""
 _INTERNAL = 0x0E
 """Kind of the IRK: it is computed with, and never sent anything of."""
+_LINE = "line protection"
 _CHALLENGE = 8
 _SECRET_ANSWERS = frozenset((0xB0, 0xB2))
 
@@ -118,6 +120,14 @@ class Bench:
             raise Deviation(f"{title}: expected {expect}, seen {problem}")
         return reply
 
+    def judge_protected(
+        self, title: str, command: Command, reply: Reply, expect: Expect, *, right: bool
+    ) -> Reply:
+        """Judge the answer to a command with a MAC; one that is `right` and refused is the last."""
+        if right and reply.sw == SW.SM_WRONG:
+            self.refused[_LINE] = "this run"
+        return self.judge(title, command, reply, expect)
+
     def require(self, title: str, problem: str, seen: bytes = b"") -> None:
         """Log a judgement that is no exchange. Errors: `Deviation` when there is a problem."""
         self.log.append(Exchange(title, "", seen.hex().upper(), "", problem))
@@ -153,6 +163,16 @@ class Bench:
         if label not in self._held:
             self._held[label] = source.holds(key, self.identity)
         return "" if self._held[label] else f"needs {label}: the vault or PSAM has none"
+
+    def missing_line(self, key: CardKey) -> str:
+        """Return why no MAC is made with a key; "" when one may be.
+
+        One count of wrong MACs may be that of many keys, and the reason of a refusal the dialect:
+        after one that should have been right no other is sent.
+        """
+        if _LINE in self.refused:
+            return f"a right MAC was refused in {self.refused[_LINE]}: none is sent again"
+        return self.missing_key(key)
 
     def missing_pin(self) -> str:
         """Return why the PIN cannot be used; "" when it can."""

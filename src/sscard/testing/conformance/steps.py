@@ -261,11 +261,13 @@ class Protected:
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
         reason = bench.missing_pin() if self.plain_pin else ""
-        return reason or bench.missing_key(named_key(bench.pin_key))
+        return reason or bench.missing_line(named_key(bench.pin_key))
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         key = named_key(bench.pin_key)
+        if reason := bench.missing_line(key):
+            raise NotRun(reason)
         challenge = bench.challenge() if self.challenge else bytes(8)
         data = b""
         try:
@@ -283,4 +285,7 @@ class Protected:
             raise NotRun(str(error)) from error
         if self.spoil:
             mac = bytes((mac[0] ^ _SPOILT,)) + mac[1:]
-        bench.exchange(self.title, command._replace(data=data + mac), self.expect)
+        right = self.expect == DONE and self.challenge and not self.spoil
+        command = command._replace(data=data + mac)
+        reply = bench.transmit(command)
+        bench.judge_protected(self.title, command, reply, self.expect, right=right)

@@ -54,11 +54,13 @@ class Line:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return bench.missing_key(self._key(bench))
+        return bench.missing_line(self._key(bench))
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
         key, data = self._key(bench), self.command.data
+        if reason := bench.missing_line(key):
+            raise NotRun(reason)
         challenge = bench.challenge() if self.challenge else bytes(8)
         message = self.command._replace(data=data + bytes(4)).build()[:-4]
         try:
@@ -69,4 +71,7 @@ class Line:
             raise NotRun(str(error)) from error
         if self.spoil:
             mac = bytes((mac[0] ^ _SPOILT,)) + mac[1:]
-        bench.exchange(self.title, self.command._replace(data=data + mac), self.expect)
+        right = self.expect == DONE and self.challenge and not self.spoil
+        command = self.command._replace(data=data + mac)
+        reply = bench.transmit(command)
+        bench.judge_protected(self.title, command, reply, self.expect, right=right)

@@ -246,10 +246,12 @@ class Update:
 
     def missing(self, bench: Bench) -> str:
         """See `Step.missing`."""
-        return bench.missing_key(self.key or line_key(self.place))
+        return bench.missing_line(self.key or line_key(self.place))
 
     def run(self, bench: Bench) -> None:
         """See `Step.run`."""
+        if reason := self.missing(bench):
+            raise NotRun(reason)
         if _RECORD not in bench.kept:
             raise NotRun("what is in the file could not be read")
         expect = self.expect._replace(void=(0x6882, "the file has no line protection"))
@@ -261,7 +263,8 @@ class Update:
             command = self._protected(bench, enciphered=True)
             reply = bench.transmit(command)
         bench.kept[_SENT] = command.build()
-        bench.judge(self.title, command, reply, expect)
+        right = self.expect == DONE and self.challenge and not self.spoil
+        bench.judge_protected(self.title, command, reply, expect, right=right)
 
     def _protected(self, bench: Bench, *, enciphered: bool) -> Command:
         key = self.key or line_key(self.place)
