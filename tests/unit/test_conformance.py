@@ -25,6 +25,7 @@ from sscard.sample import new_card, sample_psam
 from sscard.states import card_in_state
 from sscard.terminal import Flavour, PsamSource, VaultSource
 from sscard.testing.conformance import (
+    Interrupted,
     Outcome,
     Waiver,
     choose,
@@ -182,6 +183,46 @@ def test_a_dialect_nobody_told_of_blocks_no_application_for_good(chosen):
     for fid in ("DF01", "DF02", "DF03", "DF04", "DF06"):
         assert live.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))[-2:] == OK
         assert live.transmit(bytes.fromhex(f"00A4000002{fid}"))[-2:] == OK
+
+
+def balance_of(card):
+    live = card.power_on()
+    for apdu in ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00A4000002DF04", "0020000003123456"):
+        live.transmit(bytes.fromhex(apdu))
+    return live.transmit(bytes.fromhex("805C000104"))
+
+
+@pytest.mark.parametrize("end", ["short TAC", "Ctrl-C"])
+def test_the_fen_of_a_load_that_went_wrong_is_spent_all_the_same(end):
+    card = new_card("v2")
+    before, on, credited = balance_of(card), bench(card), []
+
+    def change(apdu, answer):
+        if apdu[1] != 0x52 or answer[-2:] != OK:
+            return answer
+        credited.append(answer)
+        if end == "Ctrl-C":
+            raise KeyboardInterrupt
+        return answer[1:]
+
+    on.port = Wrapped(on.port, change)
+    if end == "Ctrl-C":
+        with pytest.raises(Interrupted) as stopped:
+            run("v2", "ACCOUNT/load", on=on)
+        assert "was put back" in stopped.value.report.results[0].reason
+    else:
+        assert ids(run("v2", "ACCOUNT/load", on=on), Outcome.FAILED) == ["ACCOUNT/load"]
+    assert len(credited) == 1
+    assert balance_of(card) == before
+
+
+def test_a_fen_that_a_careless_card_took_is_spent(monkeypatch):
+    card = new_card("v2")
+    before = balance_of(card)
+    monkeypatch.setattr(account, "_check", lambda *_: None)
+    report = run("v2", "ACCOUNT/wrong-mac2", on=bench(card))
+    assert ids(report, Outcome.FAILED) == ["ACCOUNT/wrong-mac2"]
+    assert balance_of(card) == before
 
 
 def test_a_file_without_line_protection_is_not_called_changed():

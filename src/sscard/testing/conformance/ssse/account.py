@@ -16,7 +16,7 @@ from sscard.terminal.errors import KeyNotHeld, SettlementFailed
 from sscard.testing.conformance.bench import Bench, NotRun
 from sscard.testing.conformance.model import DONE, Case, Effect, Expect, Form, Step
 from sscard.testing.conformance.ssse.commands import enter
-from sscard.testing.conformance.steps import Examine, Pin, Send
+from sscard.testing.conformance.steps import Examine, Pin, Reset, Send
 
 __all__ = ["account_cases"]
 
@@ -34,11 +34,20 @@ _BEGUN, _LOAD_BEGUN = Form(length=15), Form(length=16)
 def account_cases() -> Iterator[Case]:
     """Yield the cases of the account."""
     here, balance = enter("DF04"), Balance()
+    spent: tuple[Step, ...] = (Reset(), *here, Pin(), SpendBack())
 
-    def case(name: str, title: str, why: str, *steps: Step, effect: Effect = Effect.SAFE) -> Case:
+    def case(
+        name: str,
+        title: str,
+        why: str,
+        *steps: Step,
+        effect: Effect = Effect.SAFE,
+        restore: tuple[Step, ...] | None = None,
+    ) -> Case:
+        usual: tuple[Step, ...] = (*here, Pin()) if effect is Effect.TRIES else ()
         return Case(
             f"ACCOUNT/{name}", title, _SOURCE, why, (*here, *steps), effect, "DF04",
-            () if effect in (Effect.SAFE, Effect.LASTING) else (*here, Pin()),
+            usual if restore is None else restore,
         )  # fmt: skip
 
     yield case(
@@ -113,6 +122,7 @@ def account_cases() -> Iterator[Case]:
         Balance(keep="second"),
         Examine("the balance stays", _same),
         effect=Effect.TRIES,
+        restore=spent,
     )
     yield case(
         "load",
@@ -130,6 +140,7 @@ def account_cases() -> Iterator[Case]:
         Balance(keep="second"),
         Examine("the balance is what it was", _same),
         effect=Effect.LASTING,
+        restore=spent,
     )
     yield case(
         "purchase",
@@ -278,6 +289,25 @@ class Purchase:
             source.settle(made[4:])
         except SettlementFailed as error:
             bench.require("MAC2", str(error), made)
+
+
+@dataclass(frozen=True, slots=True)
+class SpendBack:
+    """Spend the fen that a case brought and, as it broke off, has not spent itself."""
+
+    title: str = "DEBIT FOR PURCHASE of what was loaded"
+
+    def missing(self, bench: Bench) -> str:
+        """See `Step.missing`."""
+        return ""
+
+    def run(self, bench: Bench) -> None:
+        """See `Step.run`."""
+        if "first" not in bench.kept:
+            return
+        Balance(keep="raised").run(bench)
+        if not _raised(bench):
+            Purchase(1, self.title).run(bench)
 
 
 def _same(bench: Bench) -> str:
