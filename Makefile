@@ -12,7 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMV_VENV := .venv-emv
 PIP := $(BIN)/python -m pip --quiet
-PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+PYTEST := $(BIN)/python -m pytest --dist worksteal
+# One worker more than there are processors: those with the real stack wait more than they work.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -56,12 +58,15 @@ lint: $(VENV)/.stamp-test ## style, types, layers, spelling
 	$(BIN)/codespell
 
 unit: $(VENV)/.stamp-test # the tests alone; PYTEST_ARGS narrows them
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 # The suites once more, with pyscard and a reader in process between the tests and the cards; not
-# what tests the tests (planted mistakes), nor the million commands of the fuzzer.
+# what tests the test kit (planted mistakes, strategies, the plugin, captures), nor the million
+# commands of the fuzzer.
+OF_THE_KIT := *_planted.py *test_fuzz.py *test_strategies.py *test_garbled_cards.py \
+    *test_plugin.py *test_capture*.py
 in-process: $(VENV)/.stamp-test
-	$(PYTEST) --through-pyscard --ignore-glob '*_planted.py' --ignore tests/properties/test_fuzz.py \
+	$(PYTEST) -n auto --through-pyscard $(foreach name,$(OF_THE_KIT),--ignore-glob '$(name)') \
 	    tests/golden tests/spec tests/properties tests/unit
 
 # The wheel is built from the sdist, must hold exactly the package, and must run without the source.
@@ -80,7 +85,7 @@ container: $(VENV)/.stamp-test ## build the image of the CI how-to, run tests in
 	$(BIN)/python -m pytest -m "" tests/interop/test_container.py
 
 soak: $(VENV)/.stamp-test ## every test, the long ones too, with far more random examples
-	SSCARD_HYPOTHESIS=soak $(PYTEST) -m "" $(PYTEST_ARGS)
+	SSCARD_HYPOTHESIS=soak $(PYTEST) -n auto -m "" $(PYTEST_ARGS)
 
 bench: $(VENV)/.stamp-base ## measure, against a floor of the same run (ARGS are passed on)
 	$(BIN)/python benchmarks/run.py --json benchmarks/results/latest.json $(ARGS)
