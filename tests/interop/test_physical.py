@@ -34,6 +34,34 @@ def powered(card, link="t0"):
     return PoweredSlot(card, link=link, atr=card.atr)
 
 
+class Counting(PoweredSlot):
+    """A card that counts its commands and takes a while for each."""
+
+    def __init__(self, card):
+        super().__init__(card, link="t0", atr=card.atr)
+        self.count = 0
+
+    def transmit(self, apdu):
+        self.count += 1
+        time.sleep(0.05)
+        return super().transmit(apdu)
+
+
+def interrupted(clients, card, count, *words):
+    """Press Ctrl-C once a `Counting` card has had `count` commands; return what was written."""
+    with subprocess.Popen(
+        (sys.executable, "-m", "sscard", *words),
+        env=clients.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while card.count < count:
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    return output, errors
+
+
 def test_a_trace_of_serve_replays_on_a_reader_and_an_image(serve, slots, clients, tmp_path, pcscd):
     path = tmp_path / "served.jsonl"
     image = tmp_path / "card.img"
@@ -99,27 +127,12 @@ def test_compare_with_the_banks_keys_approves_a_transaction(serve, slots, client
 
 
 def test_ctrl_c_leaves_what_was_compared(serve, slots, clients, tmp_path):
-    image, sent = tmp_path / "card.img", []
+    image = tmp_path / "card.img"
     clients.sscard("new", str(image), "--set", "ssse.ef.EF06.values.09=李四")
-
-    class Slow(PoweredSlot):
-        def transmit(self, apdu):
-            sent.append(apdu)
-            time.sleep(0.05)
-            return super().transmit(apdu)
-
-    card = sample_card()
-    serve(Slow(card, link="t0", atr=card.atr))
-    with subprocess.Popen(
-        (sys.executable, "-m", "sscard", "compare", str(image), "--reader", slots[0].name),
-        env=clients.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        while len(sent) < 60:
-            time.sleep(0.02)
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    serve(card := Counting(sample_card()))
+    output, errors = interrupted(
+        clients, card, 60, "compare", str(image), "--reader", slots[0].name
+    )
     assert "tag 09" in output
     assert "the comparison was interrupted at command" in errors
 
@@ -164,26 +177,10 @@ def test_a_capture_that_is_cut_off_keeps_what_was_read(serve, slots, clients, tm
 
 def test_ctrl_c_leaves_what_was_captured(serve, slots, clients, tmp_path):
     profile = tmp_path / "seen.toml"
-    sent = []
-
-    class Slow(PoweredSlot):
-        def transmit(self, apdu):
-            sent.append(apdu)
-            time.sleep(0.05)
-            return super().transmit(apdu)
-
-    card = sample_card()
-    serve(Slow(card, link="t0", atr=card.atr))
-    with subprocess.Popen(
-        (sys.executable, "-m", "sscard", "capture", "--reader", slots[0].name, "-o", str(profile)),
-        env=clients.environment, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        while len(sent) < 40:
-            time.sleep(0.02)
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    serve(card := Counting(sample_card()))
+    _, errors = interrupted(
+        clients, card, 40, "capture", "--reader", slots[0].name, "-o", str(profile)
+    )
     assert "interrupted while " in errors
     assert "for reading ended there: interrupted." in profile.read_text(encoding="utf-8")
     clients.sscard("new", str(tmp_path / "seen.img"), "--profile", str(profile))

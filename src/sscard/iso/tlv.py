@@ -13,6 +13,7 @@ __all__ = [
     "encode_dol",
     "encode_simple",
     "find",
+    "found",
     "parse",
     "parse_dol",
     "parse_simple",
@@ -56,14 +57,22 @@ def find(data: bytes, tag: int) -> bytes | None:
 
     Depth first, in the order of the bytes. Errors: TlvError as `parse`, at any level visited.
     """
-    for found, value in parse(data):
-        if found == tag:
+    for name, value in parse(data):
+        if name == tag:
             return value
-        if _is_constructed(found):
+        if _is_constructed(name):
             inner = find(value, tag)
             if inner is not None:
                 return inner
     return None
+
+
+def found(data: bytes, tag: int) -> bytes | None:
+    """Return what `find` does; None, too, where the bytes are not sound TLV."""
+    try:
+        return find(data, tag)
+    except TlvError:
+        return None
 
 
 def parse_dol(dol: bytes) -> list[tuple[int, int]]:

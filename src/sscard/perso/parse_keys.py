@@ -19,7 +19,7 @@ from sscard.spec.codes import (
     PIN_GRANT,
 )
 
-__all__ = ["CHANNEL_KEYS", "channel", "master_key", "pin", "plain_key"]
+__all__ = ["CHANNEL_KEYS", "PIN_TRIES_MOST", "channel", "master_key", "pin", "plain_key"]
 
 PIN_TRIES_MOST = 14
 """15 of 15 would be the byte FF, which means unlimited (cos 4.4)."""

@@ -29,7 +29,7 @@ from sscard.cos.policy import Restriction
 from sscard.cos.refusal import Refusal
 from sscard.cos.tree import FileNode
 from sscard.iso.sw import SW
-from sscard.iso.tlv import TlvError, encode, find, parse
+from sscard.iso.tlv import TlvError, encode, found, parse
 from sscard.keys import Algorithm, pboc
 from sscard.keys.rsa import RsaKey, cda_answer_length
 from sscard.spec.dgis import (
@@ -147,10 +147,7 @@ def _profile(raw: bytes, *, contactless: bool) -> Profile:
 
 
 def _inner(data: bytes, tag: int) -> bytes:
-    try:
-        return find(data, tag) or b""
-    except TlvError:
-        return b""
+    return found(data, tag) or b""
 
 
 @lru_cache(maxsize=64)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
-from sscard.iso.tlv import TlvError, find, parse, parse_dol
+from sscard.iso.tlv import TlvError, find, found, parse, parse_dol
 from sscard.spec.pboc import AIDS, DEBIT_AID, GET_DATA, PPSE_NAME, PSE_NAME
-from sscard.testing.capture.reading import SELECTED, found, records, select, send
+from sscard.testing.capture.reading import SELECTED, records, select, send
 from sscard.testing.capture.seen import BankCapture, Capture
 from sscard.transport.port import Port
 

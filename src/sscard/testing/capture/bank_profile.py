@@ -7,7 +7,7 @@ test keys. Source: pse-pboc 2.3, 2.5, 4.9, 7, 9.3; docs/profiles.md.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from sscard.iso.tlv import TlvError, encode, find, parse, parse_dol
+from sscard.iso.tlv import TlvError, encode, find, found, parse, parse_dol
 from sscard.perso.model import Directory
 from sscard.perso.parse_keys import PIN_TRIES_MOST
 from sscard.perso.profile import Profile
@@ -145,14 +145,8 @@ class _Application:
         self._dropped = signed - mixed
 
     def _find(self, tag: int) -> bytes:
-        for record in self._seen.records.values():
-            try:
-                value = find(record, tag)
-            except TlvError:
-                continue
-            if value is not None:
-                return value
-        return b""
+        values = (found(record, tag) for record in self._seen.records.values())
+        return next((value for value in values if value is not None), b"")
 
     def values(self) -> Iterator[tuple[str, str | bool]]:
         seen = self._seen

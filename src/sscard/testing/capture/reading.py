@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
-from sscard.iso.tlv import TlvError, find
 from sscard.terminal.stack import Reply, layers
 from sscard.transport.port import CardMute, Port
 
-__all__ = ["SELECTED", "Living", "found", "records", "select", "send"]
+__all__ = ["SELECTED", "Living", "records", "select", "send"]
 
 SELECTED = (SW.OK, SW.FILE_INVALIDATED)
 _RECORDS_MOST = 254
@@ -73,11 +72,3 @@ def records(port: Port, sfi: int, patience: int) -> Iterator[tuple[int, Reply]]:
         refused = 0 if reply.sw == SW.OK else refused + 1
         if reply.sw in _NO_MORE or refused == patience:
             return
-
-
-def found(data: bytes, tag: int) -> bytes | None:
-    """Return the value of a tag at any depth; None where it is not, or where nothing is sound."""
-    try:
-        return find(data, tag)
-    except TlvError:
-        return None

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from sscard.iso.apdu import Command
 from sscard.iso.sw import SW
-from sscard.iso.tlv import TlvError, parse_simple
+from sscard.iso.tlv import TlvError, found, parse_simple
 from sscard.spec.ssse import SSSE_FID, SSSE_NAME, VERSIONS, Directory, Ef
-from sscard.testing.capture.reading import SELECTED, found, records, select, send
+from sscard.testing.capture.reading import SELECTED, records, select, send
 from sscard.testing.capture.seen import Capture, SocialCapture
 from sscard.transport.port import Port
 

@@ -80,10 +80,10 @@ def notes(seen: SocialCapture, *, show_personal: bool) -> Iterator[str]:
     if seen.tries == 0:
         yield "the SSSE's PIN has no tries left: make it so with --state pin-blocked"
     for place, count in seen.hidden.items():
-        told = f"the {count} records of {_label(place)}" if count else ""
-        blank = ": they want a proof, and are blank here"
-        unsure = f"records of {_label(place)}, if there are any: they want a proof"
-        yield told + blank if told else unsure
+        if count:
+            yield f"the {count} records of {_label(place)}: they want a proof, and are blank here"
+        else:
+            yield f"records of {_label(place)}, if there are any: they want a proof"
     for place in seen.partial:
         yield f"records of {_label(place)} that the card did not give, beside others that it did"
     if not show_personal:

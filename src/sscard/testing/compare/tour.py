@@ -4,7 +4,7 @@ Source: ssse-lb002 2.3, 2.4; pse-pboc 1.2, 1.4, 2.5.
 """
 
 from sscard.iso.apdu import Command
-from sscard.iso.tlv import TlvError, find
+from sscard.iso.tlv import found
 from sscard.spec.pboc import DEBIT_AID, GET_DATA, PPSE_NAME, PSE_NAME
 from sscard.spec.ssse import SSSE_FID, SSSE_NAME, VERSIONS, Ef
 from sscard.testing.compare.twins import Twins
@@ -13,7 +13,6 @@ __all__ = ["reading_tour"]
 
 _SAMPLE = 0x20
 """Bytes read of a transparent file."""
-_RECORDS_MOST = 254
 _SFIS = range(1, 31)
 _LOG = 0x9F4D
 
@@ -34,13 +33,13 @@ def reading_tour(twins: Twins) -> None:
     twins.reset()
     _select(twins, PPSE_NAME)
     _select(twins, PSE_NAME)
-    _records(twins, 1)
-    logs = {log[0] for fci in _select(twins, DEBIT_AID) if (log := _found(fci, _LOG))}
+    twins.records(1)
+    logs = {log[0] for fci in _select(twins, DEBIT_AID) if (log := found(fci[:-2], _LOG))}
     for tag in sorted(GET_DATA):
         twins.both(Command(0x80, 0xCA, tag >> 8, tag & 0xFF, le=256).build())
     for sfi in _SFIS:
         if sfi not in logs:  # what each card has been through is its own
-            _records(twins, sfi)
+            twins.records(sfi)
 
 
 def _select(twins: Twins, name: bytes) -> tuple[bytes, bytes]:
@@ -65,19 +64,4 @@ def _file(twins: Twins, file: Ef) -> None:
     if file.kind == "transparent":
         twins.both(Command(0x00, 0xB0, 0x80 | sfi, 0x00, le=_SAMPLE).build())
     else:
-        _records(twins, sfi, least=len(file.items) if file.kind == "tlv" else 1)
-
-
-def _records(twins: Twins, sfi: int, least: int = 1) -> None:
-    """Read a file on both cards until neither gives any more, `least` records in any case."""
-    for number in range(1, _RECORDS_MOST + 1):
-        answers = twins.both(Command(0x00, 0xB2, number, sfi << 3 | 4, le=256).build())
-        if number >= least and all(answer[-2:] != b"\x90\x00" for answer in answers):
-            return
-
-
-def _found(fci: bytes, tag: int) -> bytes:
-    try:
-        return find(fci[:-2], tag) or b""
-    except TlvError:
-        return b""
+        twins.records(sfi, least=len(file.items) if file.kind == "tlv" else 1)

@@ -1,21 +1,20 @@
 """Transactions of two bank applications at once, for their decisions (pse-pboc 2.6, 3, 4.7, 5)."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from sscard.iso.apdu import Command
 from sscard.iso.text import from_cn
-from sscard.iso.tlv import TlvError, find, parse, parse_dol
+from sscard.iso.tlv import TlvError, find, found, parse, parse_dol
 from sscard.keys.vault import BankCard, BankVault
 from sscard.spec.pboc import DEBIT_AID
 from sscard.testing.compare.twins import Twins
+from sscard.testing.conformance.pse.cryptograms import Cryptogram, parsed
 
 __all__ = ["transactions"]
 
 _PDOL, _CDOL1, _CDOL2 = 0x9F38, 0x8C, 0x8D
 _ARC, _PAN, _PSN = 0x8A, 0x5A, 0x5F34
-_RECORD, _FORMAT_1, _FORMAT_2 = 0x70, 0x80, 0x77
-_CID, _ATC, _AC, _ISSUER_DATA = 0x9F27, 0x9F36, 0x9F26, 0x9F10
+_RECORD = 0x70
 _TEMPLATE_SFIS = range(1, 11)
 _AAC, _TC, _ARQC = 0x00, 0x40, 0x80
 _KIND = 0xC0
@@ -23,14 +22,6 @@ _APPROVED, _UNABLE = "00", "Z3"
 _KEY_INDEX_AT = 1
 
 Pair = tuple[bytes, bytes]
-
-
-class _Arqc(NamedTuple):
-    """What an issuer answers to: counter, cryptogram, the index of the keys."""
-
-    atc: int
-    cryptogram: bytes
-    key_index: int
 
 
 def transactions(twins: Twins, issuer: BankVault | None = None) -> None:
@@ -50,8 +41,9 @@ def transactions(twins: Twins, issuer: BankVault | None = None) -> None:
 def _transaction(twins: Twins, asked: int, issuer: BankVault | None = None) -> None:
     twins.reset()
     fcis = twins.both(Command(0x00, 0xA4, 0x04, 0x00, DEBIT_AID, 256).build())
-    told = [_tags(records) for records in _records(twins)]
-    wanted = _filled(_pdol(fcis[0][:-2]), {})
+    read = [twins.records(sfi) for sfi in _TEMPLATE_SFIS]
+    told = [_tags(record for pair in read for record in pair[which]) for which in (0, 1)]
+    wanted = _filled(found(fcis[0][:-2], _PDOL) or b"", {})
     options = bytes((0x83, len(wanted))) + wanted
     twins.both(Command(0x80, 0xA8, 0x00, 0x00, options, 256).build())
     twins.both(Command(0x00, 0x88, 0x00, 0x00, bytes(4), 256).build())
@@ -61,20 +53,6 @@ def _transaction(twins: Twins, asked: int, issuer: BankVault | None = None) -> N
         arc, last = _APPROVED, _TC
         twins.both(*(Command(0x00, 0x82, 0x00, 0x00, data).build() for data in approval))
     twins.both(_generate(last, _filled(told[0].get(_CDOL2, b""), {_ARC: arc.encode()})))
-
-
-def _records(twins: Twins) -> tuple[list[bytes], list[bytes]]:
-    """Read the records a terminal may read; return those of either card."""
-    given: tuple[list[bytes], list[bytes]] = [], []
-    for sfi in _TEMPLATE_SFIS:
-        for number in range(1, 255):
-            answers = twins.both(Command(0x00, 0xB2, number, sfi << 3 | 4, le=256).build())
-            for mine, answer in zip(given, answers, strict=True):
-                if answer[-2:] == b"\x90\x00":
-                    mine.append(answer[:-2])
-            if all(answer[-2:] != b"\x90\x00" for answer in answers):
-                break
-    return given
 
 
 def _generate(p1: int, data: bytes) -> bytes:
@@ -91,26 +69,18 @@ def _approval(issuer: BankVault, told: list[dict[int, bytes]], answers: Pair) ->
         arqc = _arqc(answer[:-2])
         if arqc is None or _PAN not in tags:
             return None
-        card = BankCard(from_cn(tags[_PAN]), tags.get(_PSN, b"\0").hex(), arqc.key_index)
-        made.append(issuer.arpc(card, arqc.atc, arqc.cryptogram, _APPROVED) + _APPROVED.encode())
+        index = arqc.issuer_data[_KEY_INDEX_AT]
+        card = BankCard(from_cn(tags[_PAN]), tags.get(_PSN, b"\0").hex(), index)
+        made.append(issuer.arpc(card, arqc.atc, arqc.value, _APPROVED) + _APPROVED.encode())
     return made[0], made[1]
 
 
-def _arqc(answer: bytes) -> _Arqc | None:
-    """Read an ARQC in either format of the answer (2.6); None for anything else."""
-    try:
-        ((template, value),) = parse(answer)
-        held = dict(parse(value)) if template == _FORMAT_2 else {}
-    except (TlvError, ValueError):
+def _arqc(answer: bytes) -> Cryptogram | None:
+    """Return an ARQC that an issuer can answer to; None for anything else."""
+    made = parsed(answer)
+    if made is None or made.cid & _KIND != _ARQC or len(made.value) != 8:
         return None
-    if template == _FORMAT_1:
-        held = {_CID: value[:1], _ATC: value[1:3], _AC: value[3:11], _ISSUER_DATA: value[11:]}
-    if not {_CID, _ATC, _AC, _ISSUER_DATA} <= held.keys():
-        return None
-    cid, issuer_data = held[_CID], held[_ISSUER_DATA]
-    if not cid or cid[0] & _KIND != _ARQC or len(held[_AC]) != 8 or len(issuer_data) < 2:
-        return None
-    return _Arqc(int.from_bytes(held[_ATC]), held[_AC], issuer_data[_KEY_INDEX_AT])
+    return made if len(made.issuer_data) > _KEY_INDEX_AT else None
 
 
 def _tags(templates: Iterable[bytes]) -> dict[int, bytes]:
@@ -123,13 +93,6 @@ def _tags(templates: Iterable[bytes]) -> dict[int, bytes]:
         except TlvError:
             continue
     return objects
-
-
-def _pdol(fci: bytes) -> bytes:
-    try:
-        return find(fci, _PDOL) or b""
-    except TlvError:
-        return b""
 
 
 def _filled(dol: bytes, values: Mapping[int, bytes]) -> bytes:

@@ -18,6 +18,8 @@ from sscard.transport.port import Port
 __all__ = ["Twins"]
 
 _PSE = 2
+_OK = bytes(SW.OK)
+_RECORDS_MOST = 254
 _CHALLENGE, _SELECT, _BY_NAME = 0x84, 0xA4, 0x04
 _GPO, _GENERATE, _INTERNAL = 0xA8, 0xAE, 0x88
 _VARYING = frozenset((0x9F26, 0x9F36, 0x9F4B))
@@ -65,8 +67,9 @@ class Twins:
         assert step is not None, "an Apdu is a step"
         shown = self._masker.mask(Apdu(Octets(apdu), Octets(expected), answered=Octets(seen)))
         assert isinstance(shown, Apdu), "masking keeps the kind"
-        selects = step.command is not None and step.command.ins == _SELECT
-        if selects and step.command is not None and step.command.p1 == _BY_NAME:
+        command = step.command
+        selects = command is not None and command.ins == _SELECT
+        if command is not None and (command.ins, command.p1) == (_SELECT, _BY_NAME):
             self._cause = None
         why = _why(step, expected, seen)
         if why and self._cause is not None:
@@ -76,6 +79,21 @@ class Twins:
             if selects and expected[-2:] != seen[-2:]:
                 self._cause = place
         return expected, seen
+
+    def records(self, sfi: int, least: int = 1) -> tuple[list[bytes], list[bytes]]:
+        """Read a file on both cards until neither gives any more, `least` records in any case.
+
+        Returns what either gave, the emulated one's first.
+        """
+        given: tuple[list[bytes], list[bytes]] = [], []
+        for number in range(1, _RECORDS_MOST + 1):
+            answers = self.both(Command(0x00, 0xB2, number, sfi << 3 | 4, le=256).build())
+            for mine, answer in zip(given, answers, strict=True):
+                if answer[-2:] == _OK:
+                    mine.append(answer[:-2])
+            if number >= least and all(answer[-2:] != _OK for answer in answers):
+                break
+        return given
 
     def reset(self) -> bytes:
         """Reset both cards; return the emulated one's answer to reset."""
